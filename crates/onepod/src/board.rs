@@ -1,0 +1,170 @@
+//! What the pod is doing, in one place: stages and services as `/status` and `/readyz` show them.
+//!
+//! The stages and the supervisor write here, the health endpoint reads. It decides nothing and starts nothing.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Shared record of stages and services; clones show the same record.
+#[derive(Debug, Clone, Default)]
+pub struct Board {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    stages: Vec<StageRecord>,
+}
+
+#[derive(Debug)]
+struct StageRecord {
+    name: &'static str,
+    state: StageState,
+    started: Instant,
+    seconds: Option<f64>,
+    cause: Option<String>,
+    notes: Vec<String>,
+}
+
+/// Where a stage stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StageState {
+    /// At work.
+    Running,
+    /// Waiting for something outside of the pod; its cause says for what.
+    Waiting,
+    /// Finished.
+    Done,
+    /// Ended without finishing: an error, or the pod is being stopped.
+    Failed,
+}
+
+/// One stage as `/status` shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct StageView {
+    /// Name of the stage.
+    pub name: &'static str,
+    /// Where it stands.
+    pub state: StageState,
+    /// Seconds it took, or has been at work until now.
+    pub seconds: f64,
+    /// What it waits for, or why it failed.
+    pub cause: Option<String>,
+    /// Warnings that the operator should see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Board {
+    /// An empty board.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Records that a stage begins.
+    #[must_use]
+    pub fn stage(&self, name: &'static str) -> Stage {
+        let mut shared = self.lock();
+        shared.stages.push(StageRecord {
+            name,
+            state: StageState::Running,
+            started: Instant::now(),
+            seconds: None,
+            cause: None,
+            notes: Vec::new(),
+        });
+        Stage {
+            board: self.clone(),
+            index: shared.stages.len() - 1,
+        }
+    }
+
+    /// Every stage so far, in the order of their beginning.
+    #[must_use]
+    pub fn stages(&self) -> Vec<StageView> {
+        self.lock()
+            .stages
+            .iter()
+            .map(|stage| StageView {
+                name: stage.name,
+                state: stage.state,
+                seconds: stage
+                    .seconds
+                    .unwrap_or_else(|| stage.started.elapsed().as_secs_f64()),
+                cause: stage.cause.clone(),
+                notes: stage.notes.clone(),
+            })
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stage at work. Dropped without [`Stage::done`], it counts as failed or cancelled.
+#[derive(Debug)]
+pub struct Stage {
+    board: Board,
+    index: usize,
+}
+
+impl Stage {
+    /// Says what the stage waits for; logged only when it differs from what was said before.
+    pub fn waiting(&self, cause: &str) {
+        self.update(|stage| {
+            if stage.cause.as_deref() != Some(cause) || stage.state != StageState::Waiting {
+                tracing::warn!("{}: waiting: {cause}", stage.name);
+            }
+            stage.state = StageState::Waiting;
+            stage.cause = Some(cause.to_owned());
+        });
+    }
+
+    /// Says something that the operator should see and that does not hold up the start.
+    pub fn note(&self, text: &str) {
+        self.update(|stage| {
+            tracing::warn!("{}: {text}", stage.name);
+            stage.notes.push(text.to_owned());
+        });
+    }
+
+    /// Records and logs that the stage has finished, with its duration.
+    pub fn done(self) {
+        self.update(|stage| {
+            let seconds = stage.started.elapsed().as_secs_f64();
+            tracing::info!("{}: done in {seconds:.3} s", stage.name);
+            stage.state = StageState::Done;
+            stage.seconds = Some(seconds);
+            stage.cause = None;
+        });
+    }
+
+    fn update(&self, change: impl FnOnce(&mut StageRecord)) {
+        if let Some(stage) = self.board.lock().stages.get_mut(self.index) {
+            change(stage);
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.update(|stage| {
+            if stage.state != StageState::Done {
+                stage.state = StageState::Failed;
+                stage.seconds = Some(stage.started.elapsed().as_secs_f64());
+            }
+        });
+    }
+}
+
+/// The time of day as `/status` writes it.
+#[must_use]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}

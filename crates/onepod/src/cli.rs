@@ -1,0 +1,31 @@
+//! The command line: which verbs there are. What a verb does, and its own arguments, stand in its file under `verbs/`.
+
+use clap::{Parser, Subcommand};
+
+use crate::verbs::{check, probe, run, secrets, status, verify};
+
+/// PID 1 of the OpenNebula image.
+#[derive(Debug, Parser)]
+#[command(name = "onepod", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// One verb of the command line.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Prepare the front-end and supervise its services (the image's entrypoint)
+    Run(run::Args),
+    /// Validate the settings and print the plan; exit 64 lists every mistake
+    Check(check::Args),
+    /// Ask the running pod for its health; exit 0 is yes
+    Probe(probe::Args),
+    /// Show services, states, restarts and memory of the running pod
+    Status(status::Args),
+    /// Log in and reach every part of a running OpenNebula (the helm test)
+    Verify(verify::Args),
+    /// Make the Secrets that are missing (the chart's Job)
+    Secrets(secrets::Args),
+}

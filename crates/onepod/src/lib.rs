@@ -1,0 +1,11 @@
+//! PID 1 of the OpenNebula image: prepares the front-end, supervises its services and answers for their health.
+//!
+//! A library only so that tests reach the parts; its one user is the program `onepod`.
+
+pub mod board;
+pub mod cli;
+pub mod log;
+pub mod paths;
+pub mod prepare;
+pub mod settings;
+pub mod verbs;

@@ -1,0 +1,12 @@
+//! `onepod probe`.
+
+use std::process::ExitCode;
+
+/// Arguments of `onepod probe`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the verb.
+pub async fn run(_args: Args) -> ExitCode {
+    ExitCode::FAILURE
+}
