@@ -127,6 +127,32 @@ capabilities:
 {{- join "," $off -}}
 {{- end -}}
 
+{{/* The environment of the front-end: everything but secrets. */}}
+{{- define "opennebula.environment" -}}
+DB_BACKEND: mysql
+{{- if .Values.mariadb.enabled }}
+DB_HOST: {{ include "opennebula.mariadb.name" . | quote }}
+DB_PORT: "3306"
+DB_NAME: {{ .Values.mariadb.auth.database | quote }}
+DB_USER: {{ .Values.mariadb.auth.username | quote }}
+{{- else }}
+DB_HOST: {{ .Values.externalDatabase.host | quote }}
+DB_PORT: {{ .Values.externalDatabase.port | int | quote }}
+DB_NAME: {{ .Values.externalDatabase.database | quote }}
+DB_USER: {{ .Values.externalDatabase.username | quote }}
+{{- end }}
+ONEPOD_LOG_FORMAT: {{ .Values.log.format | quote }}
+{{- with include "opennebula.disabledServices" . }}
+ONEPOD_DISABLE: {{ . | quote }}
+{{- end }}
+{{- with .Values.opennebula.hostname }}
+OPENNEBULA_HOSTNAME: {{ . | quote }}
+{{- end }}
+{{- with .Values.monitord.advertisedAddress }}
+OPENNEBULA_MONITOR_ADDRESS: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
 {{/* The file with the overrides of OpenNebula's configuration; empty when there are none. */}}
 {{- define "opennebula.configFile" -}}
 {{- $file := dict -}}
