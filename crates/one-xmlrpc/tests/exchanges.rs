@@ -1,0 +1,14 @@
+//! Calls against a loopback server that answers recorded bytes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends where something is not as prepared, and says what it leaves out"
+)]
+
+mod exchanges {
+    pub(crate) mod answers;
+    pub(crate) mod recorded;
+    pub(crate) mod server;
+    pub(crate) mod trouble;
+}
