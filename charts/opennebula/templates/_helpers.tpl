@@ -2,16 +2,16 @@
 Names, labels, the image, and the parts that every pod shares. Nothing here generates a value: two renders are equal.
 */}}
 
-{{/* At most 50 letters: a StatefulSet's name plus its revision must fit into a label of 63. */}}
+{{/* At most 43 letters: the longest name made from it, …-monitord-node-30124, must fit into 63. */}}
 {{- define "opennebula.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 43 | trimSuffix "-" -}}
 {{- else -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
 {{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 43 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 43 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -168,12 +168,23 @@ OPENNEBULA_MONITOR_ADDRESS: {{ . | quote }}
 {{- (get .root.Values.service .name).type | default .root.Values.service.type -}}
 {{- end -}}
 
-{{/* One Service. Call with a dict: root, name, component, ports. */}}
+{{- define "opennebula.monitord.serviceName" -}}
+{{- $name := printf "%s-monitord" (include "opennebula.fullname" .) -}}
+{{- if eq (include "opennebula.serviceType" (dict "root" . "name" "monitord")) "NodePort" -}}
+{{- printf "%s-node-%d" $name (int .Values.monitord.port) -}}
+{{- else if ne (int .Values.monitord.port) 4124 -}}
+{{- printf "%s-%d" $name (int .Values.monitord.port) -}}
+{{- else -}}
+{{- $name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* One Service. Call with a dict: root, name, fullname, ports. */}}
 {{- define "opennebula.service" -}}
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "opennebula.fullname" .root }}-{{ .name }}
+  name: {{ .fullname }}
   namespace: {{ .root.Release.Namespace }}
   labels:
     {{- include "opennebula.labels" (dict "root" .root "component" .name) | nindent 4 }}
