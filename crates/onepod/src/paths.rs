@@ -1,8 +1,10 @@
-//! Every absolute path that onepod touches, under one root.
+//! Every absolute path that onepod touches, under one root: `/` in production, a temporary directory in tests.
+//!
+//! Names only: nothing here looks at the file system.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The paths, under `/` in production and under a temporary directory in tests.
+/// The paths under one root.
 #[derive(Debug, Clone)]
 pub struct Paths {
     root: PathBuf,
@@ -14,16 +16,124 @@ impl Paths {
         Self { root: root.into() }
     }
 
-    /// The OpenNebula release that the image carries: one line.
+    /// The root itself.
     #[must_use]
-    pub fn release(&self) -> PathBuf {
-        self.root.join("usr/share/onepod/release")
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
-    /// The services to supervise.
+    /// Configuration of OpenNebula, filled anew by every start: `/etc/one`.
     #[must_use]
-    pub fn services(&self) -> PathBuf {
-        self.root.join("usr/share/onepod/services.toml")
+    pub fn etc_one(&self) -> PathBuf {
+        self.root.join("etc/one")
+    }
+
+    /// Configuration of oned.
+    #[must_use]
+    pub fn oned_conf(&self) -> PathBuf {
+        self.etc_one().join("oned.conf")
+    }
+
+    /// Configuration of monitord.
+    #[must_use]
+    pub fn monitord_conf(&self) -> PathBuf {
+        self.etc_one().join("monitord.conf")
+    }
+
+    /// The volume, oneadmin's home: `/var/lib/one`.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.root.join("var/lib/one")
+    }
+
+    /// oned's database when the backend is sqlite.
+    #[must_use]
+    pub fn sqlite(&self) -> PathBuf {
+        self.data().join("one.db")
+    }
+
+    /// Drivers and probes of OpenNebula, of the packages and of the user.
+    #[must_use]
+    pub fn remotes(&self) -> PathBuf {
+        self.data().join("remotes")
+    }
+
+    /// Datastores of the front-end.
+    #[must_use]
+    pub fn datastores(&self) -> PathBuf {
+        self.data().join("datastores")
+    }
+
+    /// Deployment files and logs of virtual machines.
+    #[must_use]
+    pub fn vms(&self) -> PathBuf {
+        self.data().join("vms")
+    }
+
+    /// Credentials of OpenNebula (`one_auth` and its companions).
+    #[must_use]
+    pub fn auth_dir(&self) -> PathBuf {
+        self.data().join(".one")
+    }
+
+    /// Name and password of oneadmin.
+    #[must_use]
+    pub fn one_auth(&self) -> PathBuf {
+        self.auth_dir().join("one_auth")
+    }
+
+    /// The key that encrypts `*_ENCRYPTED_ATTR` in the database.
+    #[must_use]
+    pub fn one_key(&self) -> PathBuf {
+        self.auth_dir().join("one_key")
+    }
+
+    /// The key of `FireEdge`'s sessions and console tokens.
+    #[must_use]
+    pub fn fireedge_key(&self) -> PathBuf {
+        self.auth_dir().join("fireedge_key")
+    }
+
+    /// oneadmin's SSH keys and configuration.
+    #[must_use]
+    pub fn ssh_dir(&self) -> PathBuf {
+        self.data().join(".ssh")
+    }
+
+    /// The SSH client configuration that the packages recommend for oneadmin.
+    #[must_use]
+    pub fn vendor_ssh_config(&self) -> PathBuf {
+        self.root.join("usr/share/one/ssh/etc/config")
+    }
+
+    /// Log files: `/var/log/one`.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.root.join("var/log/one")
+    }
+
+    /// Sockets of OpenNebula: `/run/one`.
+    #[must_use]
+    pub fn run_one(&self) -> PathBuf {
+        self.root.join("run/one")
+    }
+
+    /// Control sockets of the SSH client.
+    #[must_use]
+    pub fn ssh_socks(&self) -> PathBuf {
+        self.run_one().join("ssh-socks")
+    }
+
+    /// Directory of oned's lock: `/run/lock/one`, which oned calls `/var/lock/one`.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("run/lock/one")
+    }
+
+    /// oned's lock, an empty file.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.lock().join("one")
     }
 
     /// Sockets and files of onepod itself.
@@ -32,9 +142,33 @@ impl Paths {
         self.root.join("run/onepod")
     }
 
-    /// Credentials of OpenNebula (`one_auth` and its companions).
+    /// What the image keeps for onepod: `/usr/share/onepod`.
     #[must_use]
-    pub fn auth_dir(&self) -> PathBuf {
-        self.root.join("var/lib/one/.one")
+    pub fn share(&self) -> PathBuf {
+        self.root.join("usr/share/onepod")
+    }
+
+    /// The packages' `/etc/one` as they installed it.
+    #[must_use]
+    pub fn pristine_etc(&self) -> PathBuf {
+        self.share().join("etc")
+    }
+
+    /// The packages' `/var/lib/one` as they installed it.
+    #[must_use]
+    pub fn pristine_data(&self) -> PathBuf {
+        self.share().join("data")
+    }
+
+    /// The OpenNebula release that the image carries: one line.
+    #[must_use]
+    pub fn release(&self) -> PathBuf {
+        self.share().join("release")
+    }
+
+    /// The services to supervise.
+    #[must_use]
+    pub fn services(&self) -> PathBuf {
+        self.share().join("services.toml")
     }
 }

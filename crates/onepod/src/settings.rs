@@ -1,21 +1,121 @@
 //! Settings from the environment: raw text in, typed values or a list of every mistake out.
+//!
+//! Raw settings (`raw`) become resolved ones (`resolve`) by the rules of `values`; all of them are described in
+//! [`table`]. Whatever is wrong is found before anything is written, and all of it at once.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use crate::log::Format;
+
+pub mod mistake;
+pub mod overrides;
+mod raw;
+mod resolve;
+pub mod secret;
+pub mod ssh_key;
+pub mod table;
+mod values;
+
+pub use mistake::{Mistake, Mistakes, Origin};
+pub use overrides::Overrides;
+pub use secret::Secret;
+pub use ssh_key::SshKey;
 
 /// Settings of one start, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    oneadmin_password: Option<Secret>,
+    one_key: Option<Secret>,
+    fireedge_key: Option<Secret>,
+    ssh_key: Option<SshKey>,
+    database: Database,
+    hostname: String,
+    monitor_address: String,
     listen: SocketAddr,
     log_format: Format,
     disabled: BTreeSet<String>,
+    config: Option<PathBuf>,
+    overrides: Overrides,
+    rows: Vec<Row>,
+}
+
+/// Where OpenNebula keeps its state.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file on the volume.
+    Sqlite,
+    /// A server of `MariaDB` or `MySQL`.
+    MySql(MySql),
+}
+
+/// How to reach the database server.
+#[derive(Debug, Clone)]
+pub struct MySql {
+    host: String,
+    port: u16,
+    user: String,
+    password: Secret,
+    password_file: Option<PathBuf>,
+    name: String,
+}
+
+/// One setting as `onepod check` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Name of the setting.
+    pub name: &'static str,
+    /// Its value, or what stands for it: a secret's value never.
+    pub value: String,
+    /// Where the value came from.
+    pub origin: Origin,
 }
 
 impl Settings {
+    /// oneadmin's password, if one was given (`ONEADMIN_PASSWORD`).
+    #[must_use]
+    pub fn oneadmin_password(&self) -> Option<&Secret> {
+        self.oneadmin_password.as_ref()
+    }
+
+    /// The key of encrypted attributes, if one was given (`ONE_KEY`).
+    #[must_use]
+    pub fn one_key(&self) -> Option<&Secret> {
+        self.one_key.as_ref()
+    }
+
+    /// `FireEdge`'s key, if one was given (`FIREEDGE_KEY`).
+    #[must_use]
+    pub fn fireedge_key(&self) -> Option<&Secret> {
+        self.fireedge_key.as_ref()
+    }
+
+    /// oneadmin's SSH key, if one was given (`SSH_PRIVATE_KEY`).
+    #[must_use]
+    pub fn ssh_key(&self) -> Option<&SshKey> {
+        self.ssh_key.as_ref()
+    }
+
+    /// Where OpenNebula keeps its state (`DB_*`).
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Name of the front-end (`OPENNEBULA_HOSTNAME`).
+    #[must_use]
+    pub fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    /// Where hypervisors send monitoring data, or `auto` (`OPENNEBULA_MONITOR_ADDRESS`).
+    #[must_use]
+    pub fn monitor_address(&self) -> &str {
+        &self.monitor_address
+    }
+
     /// Where the health endpoint listens (`ONEPOD_LISTEN`).
     #[must_use]
     pub fn listen(&self) -> SocketAddr {
@@ -28,30 +128,124 @@ impl Settings {
         self.log_format
     }
 
-    /// Names of services that stay off (`ONEPOD_DISABLE`); checked against services.toml by the supervisor.
+    /// Names of services that stay off (`ONEPOD_DISABLE`).
     #[must_use]
     pub fn disabled(&self) -> &BTreeSet<String> {
         &self.disabled
     }
-}
 
-/// Every mistake in the settings of one start.
-#[derive(Debug)]
-pub struct Mistakes(Vec<String>);
+    /// The file with further values, if there is one (`ONEPOD_CONFIG`).
+    #[must_use]
+    pub fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
 
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+    /// Further values for oned.conf and monitord.conf (`ONEPOD_CONFIG`).
+    #[must_use]
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
+    /// Every setting with its value and origin, in the order of the table.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The same settings with the database as it was found to work.
+    pub(crate) fn with_database(self, database: Database) -> Self {
+        Self { database, ..self }
     }
 }
 
-impl std::error::Error for Mistakes {}
+impl MySql {
+    /// Host name or address (`DB_HOST`).
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
 
-/// Reads the settings from an environment.
-pub fn settle(_env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Settings, Mistakes> {
-    Ok(Settings {
-        listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
-        log_format: Format::Text,
-        disabled: BTreeSet::new(),
-    })
+    /// TCP port (`DB_PORT`).
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// User (`DB_USER`).
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The user's password (`DB_PASSWORD`).
+    #[must_use]
+    pub fn password(&self) -> &Secret {
+        &self.password
+    }
+
+    /// Name of the database (`DB_NAME`).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same with the password that its file holds now: a mounted Secret changes under a running container.
+    /// Without a file, or with one that is not usable at the moment, the password stays.
+    pub(crate) fn with_password_read_again(self) -> Self {
+        let fresh = self
+            .password_file
+            .as_deref()
+            .and_then(|path| raw::secret_file("DB_PASSWORD", path).ok())
+            .and_then(|given| values::database_password(&given.text).ok());
+        match fresh {
+            Some(password) => Self {
+                password: Secret::new(password),
+                ..self
+            },
+            None => self,
+        }
+    }
 }
+
+/// Reads the settings from an environment, without looking at the names in `ONEPOD_DISABLE`.
+pub fn settle(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Settings, Mistakes> {
+    settle_in(
+        environment,
+        resolve::Surroundings {
+            hostname: pod_hostname(),
+            services: None,
+        },
+    )
+}
+
+/// Reads the settings from an environment; `ONEPOD_DISABLE` may name these services.
+pub fn settle_with<S: AsRef<str>>(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    services: &[S],
+) -> Result<Settings, Mistakes> {
+    let services = Some(services.iter().map(AsRef::as_ref).collect());
+    settle_in(
+        environment,
+        resolve::Surroundings {
+            hostname: pod_hostname(),
+            services,
+        },
+    )
+}
+
+fn settle_in(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    around: resolve::Surroundings<'_>,
+) -> Result<Settings, Mistakes> {
+    let mut mistakes = Vec::new();
+    let raw = raw::read(environment, &mut mistakes);
+    resolve::resolve(&raw, around, mistakes)
+}
+
+/// The name that the kernel gives this pod.
+fn pod_hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests;

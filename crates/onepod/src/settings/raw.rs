@@ -1,0 +1,175 @@
+//! Raw settings: which text was given for which setting, and from where.
+//!
+//! Reads the environment and the files that it names. What a text must look like is not known here: that is
+//! `resolve`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::Path;
+
+use super::mistake::{Mistake, Origin};
+use super::table::{self, Kind, TABLE};
+
+/// Hint for values that Kubernetes puts into the environment for every Service of the namespace.
+pub(super) const SERVICE_LINKS: &str = "Kubernetes writes such variables for every Service of the namespace: set \
+     enableServiceLinks: false in the pod, or give the Service another name.";
+
+/// One value that somebody gave.
+#[derive(Clone)]
+pub(super) struct Given {
+    pub(super) text: String,
+    pub(super) origin: Origin,
+}
+
+/// Every value that somebody gave, by the name of its setting.
+#[derive(Default)]
+pub(super) struct Raw {
+    values: BTreeMap<&'static str, Given>,
+    unusable: BTreeSet<&'static str>,
+}
+
+impl Raw {
+    pub(super) fn get(&self, name: &str) -> Option<&Given> {
+        self.values.get(name)
+    }
+
+    /// Whether somebody gave the setting at all, be it unusable.
+    pub(super) fn mentions(&self, name: &str) -> bool {
+        self.values.contains_key(name) || self.unusable.contains(name)
+    }
+}
+
+/// Collects what `environment` and the files named in it say.
+pub(super) fn read(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    mistakes: &mut Vec<Mistake>,
+) -> Raw {
+    let environment: BTreeMap<OsString, OsString> = environment.into_iter().collect();
+    let mut raw = Raw::default();
+    for setting in TABLE {
+        let variable = format!("{}_FILE", setting.name);
+        let text = environment.get(OsStr::new(setting.name));
+        let file = environment.get(OsStr::new(&variable));
+        if let (Kind::Plain, Some(path)) = (setting.kind, file) {
+            let problem = format!(
+                "only secrets are read from files, and this names {}",
+                Path::new(path).display()
+            );
+            let next = format!("Set {} itself.", setting.name);
+            mistakes.push(Mistake::new(variable.clone(), Origin::Environment, problem, next));
+        }
+        let given = match (setting.kind, text, file) {
+            (Kind::Secret, Some(_), Some(path)) => Err(Mistake::new(
+                setting.name,
+                Origin::file(variable, Path::new(path)),
+                format!("both {0} and {0}_FILE are set", setting.name),
+                "Give one of them.",
+            )),
+            (Kind::Secret, None, Some(path)) => secret_file(setting.name, Path::new(path)).map(Some),
+            (kind, Some(text), _) => from_environment(setting.name, kind, text),
+            (_, None, _) => continue,
+        };
+        match given {
+            Ok(Some(given)) => {
+                raw.values.insert(setting.name, given);
+            }
+            Ok(None) => {}
+            Err(mistake) => {
+                raw.unusable.insert(setting.name);
+                mistakes.push(mistake);
+            }
+        }
+    }
+    mistakes.extend(environment.keys().filter_map(|name| unknown(name)));
+    raw
+}
+
+/// Reads a secret from its file; one line feed at the end is not part of it.
+pub(super) fn secret_file(setting: &'static str, path: &Path) -> Result<Given, Mistake> {
+    let origin = Origin::file(format!("{setting}_FILE"), path);
+    let mistake = |problem: String, next: &str| Mistake::new(setting, origin.clone(), problem, next);
+    if path.as_os_str().is_empty() {
+        return Err(mistake(
+            "no file is named".into(),
+            "Give the path of the file, or leave the variable out.",
+        ));
+    }
+    let bytes = fs::read(path).map_err(|error| {
+        mistake(
+            format!("the file cannot be read: {error}"),
+            "Mount the Secret there, readable for this user.",
+        )
+    })?;
+    let mut text = String::from_utf8(bytes).map_err(|_| {
+        mistake(
+            "the file is not UTF-8 text".into(),
+            "Write the value itself into the file.",
+        )
+    })?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    if text.is_empty() {
+        return Err(mistake(
+            "the file is empty".into(),
+            "Write the value into it, or leave the variable out.",
+        ));
+    }
+    Ok(Given { text, origin })
+}
+
+/// An empty plain value counts as not given: that is how compose files and templates leave something out. An empty
+/// secret is one that got lost on its way.
+fn from_environment(name: &'static str, kind: Kind, text: &OsStr) -> Result<Option<Given>, Mistake> {
+    let Some(text) = text.to_str() else {
+        return Err(Mistake::new(
+            name,
+            Origin::Environment,
+            "the value is not UTF-8 text",
+            "Give it as UTF-8.",
+        ));
+    };
+    match (kind, text) {
+        (Kind::Plain, "") => Ok(None),
+        (Kind::Secret, "") => Err(Mistake::new(
+            name,
+            Origin::Environment,
+            "the value is empty",
+            format!("Give a value, or leave {name} out."),
+        )),
+        (Kind::Plain, text) if text.starts_with("tcp://") || text.starts_with("udp://") => Err(Mistake::new(
+            name,
+            Origin::Environment,
+            format!("\"{text}\" is a service link"),
+            SERVICE_LINKS,
+        )),
+        (_, text) => Ok(Some(Given {
+            text: text.to_owned(),
+            origin: Origin::Environment,
+        })),
+    }
+}
+
+/// The mistake of a name that starts like onepod's own settings and is none of them.
+fn unknown(name: &OsStr) -> Option<Mistake> {
+    let name = name.to_string_lossy();
+    let own = name.strip_prefix("ONEPOD_")?;
+    let base = name.strip_suffix("_FILE").unwrap_or(&name);
+    if table::find(&name).is_some() || table::find(base).is_some() {
+        return None;
+    }
+    let next = if own.starts_with("SERVICE_") || own == "PORT" || own.starts_with("PORT_") {
+        SERVICE_LINKS.to_owned()
+    } else if let Some(nearest) = table::nearest(&name) {
+        format!("Did you mean {nearest}?")
+    } else {
+        "`onepod check` lists the settings.".to_owned()
+    };
+    Some(Mistake::new(
+        name.clone(),
+        Origin::Environment,
+        "there is no such setting",
+        next,
+    ))
+}
