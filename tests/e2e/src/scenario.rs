@@ -1,0 +1,163 @@
+//! The order of the steps, and how they are run: one after the other, timed, until one fails. What each does is in the
+//! files of `scenario/`.
+
+mod api;
+mod database;
+mod faults;
+mod install;
+mod upgrade;
+mod world;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::cluster::Cluster;
+use crate::diagnostics;
+use crate::helm::Helm;
+use crate::progress::say;
+use crate::python::Python;
+use crate::report::{Outcome, Report};
+use crate::settings::Settings;
+
+use world::World;
+pub(crate) use world::{FRONT_END_POD, HEALTH_PORT};
+
+type Running<'a> = Pin<Box<dyn Future<Output = Result<String>> + 'a>>;
+type Step = (&'static str, for<'a> fn(&'a mut World) -> Running<'a>);
+
+/// With the chart's defaults first; each step relies on those before it.
+const STEPS: &[Step] = &[
+    ("install with no values, every pod ready", |world| {
+        Box::pin(install::install(world))
+    }),
+    ("helm test", |world| Box::pin(install::test(world))),
+    ("pyone logs in with the generated password", |world| {
+        Box::pin(api::login(world))
+    }),
+    ("a dummy host, a VM: RUNNING", |world| {
+        Box::pin(api::create(world))
+    }),
+    ("no password in logs, ConfigMaps, pods", |world| {
+        Box::pin(install::secrecy(world))
+    }),
+    ("pod deleted: host, VM and Secrets still there", |world| {
+        Box::pin(faults::delete_pod(world))
+    }),
+    ("kill -9 of oned: back in the same container", |world| {
+        Box::pin(faults::kill_oned(world))
+    }),
+    ("upgrade with changed values: pod rolled, in effect", |world| {
+        Box::pin(upgrade::upgrade(world))
+    }),
+    ("FireEdge by hostname through the Ingress: login", |world| {
+        Box::pin(upgrade::fireedge(world))
+    }),
+    ("uninstall: volumes and Secrets stay", |world| {
+        Box::pin(install::uninstall(world))
+    }),
+    ("install again on them: same password, host, VM", |world| {
+        Box::pin(install::again(world))
+    }),
+    ("wrong database password: says why, recovers", |world| {
+        Box::pin(database::wrong_password(world))
+    }),
+    ("no password in logs, ConfigMaps, pods, at the end", |world| {
+        Box::pin(install::secrecy(world))
+    }),
+    ("uninstall, namespace deleted: nothing is left", |world| {
+        Box::pin(install::clean(world))
+    }),
+];
+
+/// Those of a second install, with Helm 3.
+const HELM3_STEPS: &[Step] = &[
+    ("Helm 3: install with no values, every pod ready", |world| {
+        Box::pin(install::install(world))
+    }),
+    ("Helm 3: helm test", |world| Box::pin(install::test(world))),
+    ("Helm 3: pyone logs in", |world| Box::pin(api::login(world))),
+    ("Helm 3: uninstall, namespace deleted", |world| {
+        Box::pin(install::clean(world))
+    }),
+];
+
+/// Plays everything. An error says why it could not begin; a step that fails is in the report.
+pub(crate) async fn play(settings: &Settings) -> Result<Report> {
+    let cluster = Cluster::connect(&settings.kubeconfig, &settings.namespace).await?;
+    let kubernetes = cluster.version().await?;
+    let chart = settings
+        .chart
+        .canonicalize()
+        .with_context(|| format!("no chart in {}", settings.chart.display()))?;
+    let helm = Helm::new(&settings.helm, &settings.kubeconfig, cluster.namespace(), &chart);
+    let version = helm.version().await.context("Helm cannot be used (--helm)")?;
+    let python = Python::prepare(&settings.python, &settings.venv).await?;
+    let ingress = match settings.ingress {
+        Some(address) => address,
+        None => cluster.node_port(world::INGRESS_NODE_PORT).await?,
+    };
+
+    let title = format!(
+        "Kubernetes {kubernetes}, Helm {version}, chart {}",
+        chart.display()
+    );
+    say(&title);
+    let mut report = Report::new(title);
+    let mut world = World::new(
+        cluster.clone(),
+        helm,
+        python.clone(),
+        ingress,
+        settings.ingress_class.clone(),
+    );
+    run(&mut report, STEPS, &mut world, settings.keep).await;
+    if let Some(helm3) = &settings.helm3 {
+        let cluster = cluster.in_namespace(format!("{}-helm3", cluster.namespace()));
+        let helm = Helm::new(helm3, &settings.kubeconfig, cluster.namespace(), &chart);
+        say(&format!(
+            "Helm {}",
+            helm.version().await.context("Helm 3 cannot be used (--helm3)")?
+        ));
+        let mut world = World::new(cluster, helm, python, ingress, settings.ingress_class.clone());
+        run(&mut report, HELM3_STEPS, &mut world, settings.keep).await;
+    }
+    Ok(report)
+}
+
+/// Runs steps until one fails. What it leaves behind then is shown, and removed unless it shall be kept.
+async fn run(report: &mut Report, steps: &[Step], world: &mut World, keep: bool) {
+    let mut failed = false;
+    for (name, step) in steps {
+        if failed {
+            report.add(name, Duration::ZERO, Outcome::NotRun);
+            continue;
+        }
+        say(&format!("---- {name}"));
+        let start = Instant::now();
+        let result = step(world).await;
+        let took = start.elapsed();
+        let outcome = match result {
+            Ok(what) => Outcome::Passed(what),
+            Err(error) => {
+                failed = true;
+                world.learn_secrets().await;
+                let why = world.needles.redact(&format!("{error:#}"));
+                say(&format!("     FAILED after {:.1} s: {why}", took.as_secs_f64()));
+                diagnostics::print(&world.cluster, &world.needles).await;
+                Outcome::Failed(why)
+            }
+        };
+        if let Outcome::Passed(what) = &outcome {
+            say(&format!("     passed in {:.1} s: {what}", took.as_secs_f64()));
+        }
+        report.add(name, took, outcome);
+    }
+    if failed && keep {
+        say(&format!("     namespace {} is kept", world.cluster.namespace()));
+    } else if failed && let Err(error) = install::clean(world).await {
+        say(&format!("     cleaning up: {error:#}"));
+    }
+}

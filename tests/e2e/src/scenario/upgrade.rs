@@ -1,0 +1,123 @@
+//! `helm upgrade` with changed values, and the web interface through the Ingress that one of them switches on.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::api;
+use super::world::{PASSWORD, World};
+use crate::http;
+use crate::pod::restarts;
+use crate::wait::{Look, until};
+
+/// A host name that no name server knows: the Ingress is found by the Host header alone.
+const HOSTNAME: &str = "one.e2e.test";
+/// The attribute that is changed; 300 by default.
+const ATTRIBUTE: &str = "MONITORING_INTERVAL_DATASTORE";
+const VALUE: &str = "47";
+
+/// The pod is replaced by itself, oned runs with the new value, and what was there is still there.
+pub(super) async fn upgrade(world: &mut World) -> Result<String> {
+    let before = api::config(world, ATTRIBUTE).await?;
+    ensure!(before != VALUE, "{ATTRIBUTE} is {before} before the upgrade");
+    let old = world.front_end().await?.metadata.uid;
+    let mut file = tempfile::Builder::new()
+        .suffix(".yaml")
+        .tempfile()
+        .context("cannot write the values")?;
+    file.write_all(values(world.ingress_class.as_deref()).to_string().as_bytes())?;
+    world.helm.upgrade(file.path()).await?;
+    let pod = world.successor(old.as_deref()).await?;
+    ensure!(
+        restarts(&pod) == 0,
+        "its container was started {} times more",
+        restarts(&pod)
+    );
+    world.all_ready().await?;
+    let after = api::config(world, ATTRIBUTE).await?;
+    ensure!(after == VALUE, "{ATTRIBUTE} is {after}, the upgrade said {VALUE}");
+    Ok(format!(
+        "{ATTRIBUTE} {before} → {after}; {}",
+        api::known(world).await?
+    ))
+}
+
+/// As JSON, which is YAML too.
+fn values(ingress_class: Option<&str>) -> Value {
+    json!({
+        "config": {"oned": {ATTRIBUTE: VALUE.parse::<u32>().unwrap_or_default()}},
+        "ingress": {"enabled": true, "hostname": HOSTNAME, "className": ingress_class.unwrap_or_default()},
+    })
+}
+
+/// The page, a login with the generated password, a refused one, an authenticated call, and the console's WebSocket.
+pub(super) async fn fireedge(world: &mut World) -> Result<String> {
+    let address = world.ingress;
+    let password = world.cluster.secret(PASSWORD.0, PASSWORD.1).await?;
+    // The controller learns of the Ingress and of the pod a moment later.
+    until(
+        "the page through the Ingress",
+        Duration::from_secs(90),
+        async || {
+            let stream = match TcpStream::connect(address).await {
+                Ok(stream) => stream,
+                Err(error) => return Ok(Look::NotYet(format!("{address}: {error}"))),
+            };
+            Ok(match http::get(stream, HOSTNAME, "/fireedge/sunstone").await {
+                Ok(answer) if answer.status == 200 && answer.body.contains("<html") => Look::Seen(()),
+                Ok(answer) => Look::NotYet(format!("HTTP {} from {address}", answer.status)),
+                Err(error) => Look::not_yet(error),
+            })
+        },
+    )
+    .await?;
+
+    let refused = login(world, "not the password").await?;
+    ensure!(
+        refused.status == 401,
+        "a wrong password gives HTTP {}, not 401",
+        refused.status
+    );
+    let answer = login(world, password.trim_end()).await?;
+    ensure!(
+        answer.status == 200,
+        "login: HTTP {} {}",
+        answer.status,
+        answer.body
+    );
+    let answer: Value = serde_json::from_str(&answer.body).context("the login's answer is not JSON")?;
+    let token = answer["data"]["token"]
+        .as_str()
+        .context("the login's answer has no token")?;
+    ensure!(token.split('.').count() == 3, "the token is no JWT");
+
+    let stream = TcpStream::connect(address).await?;
+    let socket = http::open_websocket(stream, HOSTNAME, "/fireedge/guacamole").await?;
+    ensure!(
+        socket.status == 101,
+        "WebSocket: HTTP {} {}, not 101",
+        socket.status,
+        socket.body
+    );
+    let stream = TcpStream::connect(address).await?;
+    let other = http::get(stream, "another.e2e.test", "/fireedge/sunstone").await?;
+    ensure!(
+        other.status == 404,
+        "another hostname gives HTTP {}, not the controller's 404",
+        other.status
+    );
+    Ok(format!(
+        "{HOSTNAME} at {address}: page 200, login 200, wrong password 401, WebSocket 101"
+    ))
+}
+
+async fn login(world: &World, password: &str) -> Result<http::Answer> {
+    let stream = TcpStream::connect(world.ingress)
+        .await
+        .context("the ingress controller does not answer")?;
+    let body = json!({"user": "oneadmin", "token": password});
+    http::post_json(stream, HOSTNAME, "/fireedge/api/auth", &body).await
+}

@@ -1,0 +1,54 @@
+//! The command line: which cluster, which Helm, which chart. Nothing is read from elsewhere, but for `KUBECONFIG`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Plays the chart's scenarios on a cluster and prints a table of the steps.
+#[derive(Debug, Parser)]
+pub(crate) struct Settings {
+    /// Kubeconfig of a cluster whose node holds the images under the chart's default names
+    #[arg(long, env = "KUBECONFIG")]
+    pub(crate) kubeconfig: PathBuf,
+
+    /// Helm (4, or 3) of the scenario
+    #[arg(long, default_value = "helm")]
+    pub(crate) helm: PathBuf,
+
+    /// A Helm 3: with it the chart is installed once more, in a second namespace
+    #[arg(long)]
+    pub(crate) helm3: Option<PathBuf>,
+
+    /// The chart's directory or archive
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/opennebula"))]
+    pub(crate) chart: PathBuf,
+
+    /// Python 3 that makes the virtual environment for pyone
+    #[arg(long, default_value = "python3")]
+    pub(crate) python: PathBuf,
+
+    /// The virtual environment; made when it is missing
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/e2e-venv"))]
+    pub(crate) venv: PathBuf,
+
+    /// Where the ingress controller listens; by default port 30080 of the first node
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) ingress: Option<SocketAddr>,
+
+    /// Class of the Ingress; by default the cluster's default class
+    #[arg(long)]
+    pub(crate) ingress_class: Option<String>,
+
+    /// Namespace of the scenario; it is created, and deleted at the end
+    #[arg(long, default_value = "e2e")]
+    pub(crate) namespace: String,
+
+    /// Writes the table to this file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Leaves the namespace as it is at the end or at the failed step
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
