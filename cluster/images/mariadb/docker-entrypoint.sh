@@ -86,7 +86,7 @@ initialise() {
   touch $mark
   say "making the database's files"
   sql=$(statements)
-  mariadb-install-db --datadir=$data --skip-test-db --auth-root-authentication-method=normal --skip-log-bin >/dev/null
+  mariadb-install-db --datadir=$data --skip-test-db --auth-root-authentication-method=normal --skip-name-resolve --skip-log-bin >/dev/null
   mariadbd --bootstrap --skip-log-bin <<<"$sql"
   rm $mark
 }
