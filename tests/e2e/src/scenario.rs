@@ -5,6 +5,7 @@ mod api;
 mod database;
 mod faults;
 mod install;
+mod mistakes;
 mod upgrade;
 mod world;
 
@@ -63,6 +64,9 @@ const STEPS: &[Step] = &[
     }),
     ("wrong database password: says why, recovers", |world| {
         Box::pin(database::wrong_password(world))
+    }),
+    ("wrong settings: exit 64, all named, mended", |world| {
+        Box::pin(mistakes::named_and_mended(world))
     }),
     ("no password in logs, ConfigMaps, pods, at the end", |world| {
         Box::pin(install::secrecy(world))

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::api;
 use super::world::{FRONT_END_POD, HEALTH_PORT, World};
+use super::{api, install};
 use crate::pod::{is_ready, pod_state, restarts};
 use crate::wait::{Look, until};
 
@@ -24,7 +24,12 @@ pub(super) async fn wrong_password(world: &mut World) -> Result<String> {
     let right = world.cluster.secret(SECRET, KEY).await?;
     set_password(world, WRONG).await?;
     world.learn_secrets().await;
-    let outcome = recover(world, &right).await;
+    let mut outcome = recover(world, &right).await;
+    if outcome.is_ok()
+        && let Err(error) = install::secrecy(world).await
+    {
+        outcome = Err(error);
+    }
     // Whatever came of it, the steps after this one need the database.
     set_password(world, &right).await?;
     outcome

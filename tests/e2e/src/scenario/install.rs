@@ -101,6 +101,7 @@ pub(super) async fn secrecy(world: &mut World) -> Result<String> {
 
 /// `helm uninstall` leaves the claims and the Secrets, and no pod.
 pub(super) async fn uninstall(world: &mut World) -> Result<String> {
+    secrecy(world).await?; // the last look at these pods' logs
     let before = kept(world).await?;
     world.helm.uninstall().await?;
     until("end of the pods", Duration::from_mins(3), async || {

@@ -1,6 +1,5 @@
 //! `helm upgrade` with changed values, and the web interface through the Ingress that one of them switches on.
 
-use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -24,12 +23,7 @@ pub(super) async fn upgrade(world: &mut World) -> Result<String> {
     let before = api::config(world, ATTRIBUTE).await?;
     ensure!(before != VALUE, "{ATTRIBUTE} is {before} before the upgrade");
     let old = world.front_end().await?.metadata.uid;
-    let mut file = tempfile::Builder::new()
-        .suffix(".yaml")
-        .tempfile()
-        .context("cannot write the values")?;
-    file.write_all(values(world.ingress_class.as_deref()).to_string().as_bytes())?;
-    world.helm.upgrade(file.path()).await?;
+    world.upgrade(&values(world.ingress_class.as_deref())).await?;
     let pod = world.successor(old.as_deref()).await?;
     ensure!(
         restarts(&pod) == 0,
@@ -45,7 +39,6 @@ pub(super) async fn upgrade(world: &mut World) -> Result<String> {
     ))
 }
 
-/// As JSON, which is YAML too.
 fn values(ingress_class: Option<&str>) -> Value {
     json!({
         "config": {"oned": {ATTRIBUTE: VALUE.parse::<u32>().unwrap_or_default()}},

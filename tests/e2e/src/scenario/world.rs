@@ -1,5 +1,6 @@
 //! What the steps share: the cluster, the clients, and what was learned on the way. It makes no step of its own.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -113,6 +114,18 @@ impl World {
                 verb,
             )
             .await
+    }
+
+    /// `helm upgrade` with values; JSON is YAML too.
+    pub(crate) async fn upgrade(&self, values: &serde_json::Value) -> Result<()> {
+        let mut file = tempfile::Builder::new()
+            .suffix(".yaml")
+            .tempfile()
+            .context("cannot write the values")?;
+        file.write_all(values.to_string().as_bytes())
+            .context("cannot write the values")?;
+        self.helm.upgrade(file.path()).await?;
+        Ok(())
     }
 
     /// onepod's own account of its services.
