@@ -1,0 +1,251 @@
+//! One Secret at the Kubernetes API: read it, then create it or add what it lacks.
+//!
+//! Two writers never overwrite each other: creating fails where the Secret exists, and adding names the version that was
+//! read. Whoever loses reads again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret as Object;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::{Client, Config};
+use serde_json::json;
+
+use super::error::SecretsError;
+use super::kind::Kind;
+
+/// How often a lost race is tried again.
+const RACES: u32 = 10;
+
+/// How often an unreachable or overloaded API is tried again; with [`Reconciler::pause`] doubling to 4 s from 250 ms
+/// that is about 20 s, longer than a pod's network takes to come up.
+const OUTAGES: u32 = 8;
+
+/// Longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// What was done to a Secret. Key names only.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It had every key.
+    Complete,
+    /// It was absent.
+    Created(Vec<String>),
+    /// It lacked these keys.
+    Added(Vec<String>),
+}
+
+/// Makes Secrets of one namespace complete.
+pub(super) struct Reconciler {
+    api: Api<Object>,
+    namespace: String,
+    labels: BTreeMap<String, String>,
+    /// First pause after an outage.
+    pub(super) pause: Duration,
+}
+
+/// How one request failed.
+enum Failure {
+    /// Somebody else was faster: read again.
+    Race,
+    /// Worth trying again after a pause.
+    Outage(SecretsError),
+    /// Trying again changes nothing.
+    Final(SecretsError),
+}
+
+impl Reconciler {
+    /// `namespace` defaults to the configuration's: in a pod its own.
+    pub(super) fn new(
+        config: Config,
+        namespace: Option<String>,
+        labels: BTreeMap<String, String>,
+    ) -> Result<Self, SecretsError> {
+        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config).map_err(|e| SecretsError::Client(Box::new(e)))?;
+        Ok(Self {
+            api: Api::namespaced(client, &namespace),
+            namespace,
+            labels,
+            pause: Duration::from_millis(250),
+        })
+    }
+
+    /// Sees to it that Secret `name` has `keys`.
+    pub(super) async fn reconcile(
+        &self,
+        name: &str,
+        keys: &BTreeMap<String, Kind>,
+    ) -> Result<Outcome, SecretsError> {
+        let mut races = 0;
+        let mut outages = 0;
+        let mut pause = self.pause;
+        loop {
+            match self.attempt(name, keys).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Race) if races < RACES => races += 1,
+                Err(Failure::Race) => {
+                    return Err(SecretsError::Conflict {
+                        secret: name.to_owned(),
+                        namespace: self.namespace.clone(),
+                        attempts: RACES + 1,
+                    });
+                }
+                Err(Failure::Outage(error)) if outages == OUTAGES => return Err(error),
+                Err(Failure::Outage(_)) => {
+                    outages += 1;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, name: &str, keys: &BTreeMap<String, Kind>) -> Result<Outcome, Failure> {
+        let found = self
+            .api
+            .get_opt(name)
+            .await
+            .map_err(|e| self.failure("get", name, e))?;
+        match found {
+            None => self.create(name, keys).await,
+            Some(object) => self.complete(name, keys, &object).await,
+        }
+    }
+
+    async fn create(&self, name: &str, keys: &BTreeMap<String, Kind>) -> Result<Outcome, Failure> {
+        let mut object = Object {
+            type_: Some("Opaque".to_owned()),
+            data: Some(Self::values(name, keys.iter())?),
+            ..Object::default()
+        };
+        object.metadata.name = Some(name.to_owned());
+        object.metadata.labels = Some(self.labels.clone()).filter(|labels| !labels.is_empty());
+        // Helm does not own it; the annotation tells people and tools that uninstalling is no reason to delete it.
+        object.metadata.annotations = Some(BTreeMap::from([(
+            "helm.sh/resource-policy".to_owned(),
+            "keep".to_owned(),
+        )]));
+        self.api
+            .create(&PostParams::default(), &object)
+            .await
+            .map_err(|e| self.failure("create", name, e))?;
+        Ok(Outcome::Created(keys.keys().cloned().collect()))
+    }
+
+    async fn complete(
+        &self,
+        name: &str,
+        keys: &BTreeMap<String, Kind>,
+        object: &Object,
+    ) -> Result<Outcome, Failure> {
+        let present = object.data.as_ref();
+        let value = |key: &String| present.and_then(|data| data.get(key));
+        if let Some(key) = keys
+            .keys()
+            .find(|key| value(key).is_some_and(|bytes| bytes.0.is_empty()))
+        {
+            return Err(Failure::Final(SecretsError::EmptyKey {
+                secret: name.to_owned(),
+                namespace: self.namespace.clone(),
+                key: key.clone(),
+            }));
+        }
+        let missing: Vec<_> = keys.iter().filter(|(key, _)| value(key).is_none()).collect();
+        if missing.is_empty() {
+            return Ok(Outcome::Complete);
+        }
+        let names: Vec<String> = missing.iter().map(|(key, _)| (*key).clone()).collect();
+        if object.immutable == Some(true) {
+            return Err(Failure::Final(SecretsError::Immutable {
+                secret: name.to_owned(),
+                namespace: self.namespace.clone(),
+                missing: names.join(", "),
+            }));
+        }
+        // With the version that was read, the API server refuses the patch (409) if anyone wrote in between.
+        let patch = json!({
+            "metadata": {"resourceVersion": object.metadata.resource_version},
+            "data": Self::values(name, missing.into_iter())?,
+        });
+        self.api
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .map_err(|e| self.failure("patch", name, e))?;
+        Ok(Outcome::Added(names))
+    }
+
+    fn values<'a>(
+        name: &str,
+        keys: impl Iterator<Item = (&'a String, &'a Kind)>,
+    ) -> Result<BTreeMap<String, ByteString>, Failure> {
+        keys.map(|(key, kind)| match kind.generate() {
+            Ok(value) => Ok((key.clone(), ByteString(value.expose().as_bytes().to_vec()))),
+            Err(reason) => Err(Failure::Final(SecretsError::Generate {
+                secret: name.to_owned(),
+                key: key.clone(),
+                reason,
+            })),
+        })
+        .collect()
+    }
+
+    fn failure(&self, verb: &'static str, name: &str, error: kube::Error) -> Failure {
+        let secret = name.to_owned();
+        let namespace = self.namespace.clone();
+        let status = match error {
+            kube::Error::Api(status) => status,
+            error => {
+                return Failure::Outage(SecretsError::Unreachable {
+                    verb,
+                    secret,
+                    namespace,
+                    source: Box::new(error),
+                });
+            }
+        };
+        let (code, message) = (status.code, status.message);
+        match code {
+            // Created in the meantime, changed in the meantime, or deleted between reading and adding.
+            409 => Failure::Race,
+            404 if verb == "patch" => Failure::Race,
+            401 => Failure::Final(SecretsError::Unauthorized { message }),
+            403 => {
+                let role = missing_rule(verb, &secret);
+                Failure::Final(SecretsError::Forbidden {
+                    verb,
+                    secret,
+                    namespace,
+                    role,
+                    message,
+                })
+            }
+            429 | 500..=599 => Failure::Outage(SecretsError::Refused {
+                verb,
+                secret,
+                namespace,
+                code,
+                message,
+            }),
+            _ => Failure::Final(SecretsError::Refused {
+                verb,
+                secret,
+                namespace,
+                code,
+                message,
+            }),
+        }
+    }
+}
+
+/// The rule that a Role needs for `verb`. Kubernetes cannot restrict `create` by name: the object has none yet.
+fn missing_rule(verb: &str, secret: &str) -> String {
+    let names = if verb == "create" {
+        String::new()
+    } else {
+        format!(", resourceNames: [{secret}]")
+    };
+    format!("its Role lacks the rule apiGroups: [\"\"], resources: [secrets]{names}, verbs: [{verb}]")
+}

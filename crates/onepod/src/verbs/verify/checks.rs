@@ -1,0 +1,170 @@
+//! The checks of `onepod verify`: what each asks, and what its failure means in plain words.
+//!
+//! Deliberately absent: repeating and printing. No reason carries a password or a token.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use one_xmlrpc::{Client, Error, HostState, UserRef};
+use serde_json::{Value, json};
+
+use super::http::{self, Base};
+use crate::settings::Secret;
+
+/// What the checks share.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) user: String,
+    pub(super) password: Secret,
+    /// Words for where the password came from.
+    pub(super) password_origin: String,
+}
+
+/// One check.
+pub(super) enum Check {
+    /// oned answers its version.
+    Version,
+    /// The user can log in.
+    Login,
+    /// The hosts can be listed.
+    Hosts,
+    /// OneFlow lists its services for the user.
+    OneFlow(Base),
+    /// OneGate answers at all; only VMs have the tokens that it wants.
+    OneGate(Base),
+    /// FireEdge serves Sunstone's page.
+    FireEdgePage(Base),
+    /// FireEdge logs the user in, which needs oned and serveradmin's secret.
+    FireEdgeLogin(Base),
+}
+
+impl Check {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Version => "API version",
+            Self::Login => "API login",
+            Self::Hosts => "API hosts",
+            Self::OneFlow(_) => "OneFlow",
+            Self::OneGate(_) => "OneGate",
+            Self::FireEdgePage(_) => "FireEdge page",
+            Self::FireEdgeLogin(_) => "FireEdge login",
+        }
+    }
+
+    pub(super) fn target(&self, context: &Context) -> String {
+        match self {
+            Self::Version | Self::Login | Self::Hosts => context.client.endpoint().to_string(),
+            Self::OneFlow(base) => format!("{base}/service"),
+            Self::OneGate(base) => format!("{base}/"),
+            Self::FireEdgePage(base) => format!("{base}/fireedge/sunstone"),
+            Self::FireEdgeLogin(base) => format!("{base}/fireedge/api/auth"),
+        }
+    }
+
+    /// Asks once: what was found, or the reason why not.
+    pub(super) async fn attempt(&self, context: &Context) -> Result<String, String> {
+        match self {
+            Self::Version => context
+                .client
+                .system_version()
+                .await
+                .map_err(|e| api_reason(&e, context)),
+            Self::Login => match context.client.user_info(UserRef::Caller).await {
+                Ok(user) => Ok(format!("{} is user {}", user.name, user.id)),
+                Err(error) => Err(api_reason(&error, context)),
+            },
+            Self::Hosts => hosts(context).await,
+            Self::OneFlow(base) => oneflow(base, context).await,
+            Self::OneGate(base) => {
+                let reply = http::get(base, "/", None).await.map_err(|e| e.to_string())?;
+                Ok(format!("HTTP {}", reply.status))
+            }
+            Self::FireEdgePage(base) => {
+                let reply = http::get(base, "/fireedge/sunstone", None)
+                    .await
+                    .map_err(|e| e.to_string())?;
+                if reply.status == 200 {
+                    Ok("HTTP 200".to_owned())
+                } else {
+                    Err(format!("HTTP {} where Sunstone's page belongs", reply.status))
+                }
+            }
+            Self::FireEdgeLogin(base) => fireedge_login(base, context).await,
+        }
+    }
+}
+
+async fn hosts(context: &Context) -> Result<String, String> {
+    let hosts = context
+        .client
+        .host_pool()
+        .await
+        .map_err(|e| api_reason(&e, context))?;
+    let monitored = hosts
+        .iter()
+        .filter(|host| host.state == HostState::Monitored)
+        .count();
+    Ok(match hosts.len() {
+        0 => "no host yet".to_owned(),
+        1 => format!("1 host, {monitored} monitored"),
+        many => format!("{many} hosts, {monitored} monitored"),
+    })
+}
+
+async fn oneflow(base: &Base, context: &Context) -> Result<String, String> {
+    let basic = STANDARD.encode(format!("{}:{}", context.user, context.password.expose()));
+    let reply = http::get(base, "/service", Some(&format!("Basic {basic}")))
+        .await
+        .map_err(|e| e.to_string())?;
+    match reply.status {
+        200 => Ok("HTTP 200".to_owned()),
+        401 => Err(format!(
+            "HTTP 401: {}, or serveradmin's secret in oneflow_auth does not match the database",
+            refused_password(context)
+        )),
+        status => Err(format!("HTTP {status}; see oneflow's lines in the pod's log")),
+    }
+}
+
+async fn fireedge_login(base: &Base, context: &Context) -> Result<String, String> {
+    let body = json!({"user": context.user, "token": context.password.expose()});
+    let reply = http::post_json(base, "/fireedge/api/auth", &body)
+        .await
+        .map_err(|e| e.to_string())?;
+    match reply.status {
+        200 => {
+            // The body holds the session's token: it is looked at, never printed.
+            let parsed: Option<Value> = serde_json::from_slice(&reply.body).ok();
+            let token = parsed.as_ref().and_then(|answer| answer.pointer("/data/token")).and_then(Value::as_str);
+            match token {
+                Some(token) if !token.is_empty() => Ok("HTTP 200, a session".to_owned()),
+                _ => Err("HTTP 200, but without a session's token in data.token".to_owned()),
+            }
+        }
+        401 => Err(format!("HTTP 401: {}", refused_password(context))),
+        500 => Err("HTTP 500: serveradmin's secret in sunstone_auth does not match the database, or FireEdge does not \
+                    reach oned; see fireedge's lines in the pod's log"
+            .to_owned()),
+        status => Err(format!("HTTP {status}; see fireedge's lines in the pod's log")),
+    }
+}
+
+fn refused_password(context: &Context) -> String {
+    format!(
+        "the password from {} is not {}'s",
+        context.password_origin, context.user
+    )
+}
+
+/// An error of the XML-RPC API, with what it may mean where its text alone misleads.
+fn api_reason(error: &Error, context: &Context) -> String {
+    match error {
+        Error::Authentication { .. } => format!(
+            "oned does not let {user} in. Either {refused} (changed with `oneuser passwd`?), or oned has lost its \
+             database, which it reports in the same words: ask the pod's /readyz",
+            user = context.user,
+            refused = refused_password(context)
+        ),
+        other => other.to_string(),
+    }
+}
