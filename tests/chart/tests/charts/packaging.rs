@@ -1,0 +1,103 @@
+//! The charts as files: versions, lint, the package, use inside another chart.
+
+use std::fs;
+use std::path::Path;
+
+use chart_tests::helm;
+use serde_json::{Value, json};
+
+use crate::{HELMS, RELEASE, manifests};
+
+fn yaml(path: &Path) -> Value {
+    serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn versions_agree() {
+    let chart = yaml(&helm::opennebula().join("Chart.yaml"));
+    let database = yaml(&helm::repository().join("charts/mariadb/Chart.yaml"));
+    assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(database["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(chart["dependencies"][0]["version"], database["version"]);
+    assert_eq!(chart["kubeVersion"], database["kubeVersion"]);
+
+    let releases: Value =
+        serde_json::from_str(&fs::read_to_string(helm::repository().join("versions.json")).unwrap()).unwrap();
+    let line = releases["default"].as_str().unwrap();
+    assert_eq!(chart["appVersion"], releases["lines"][line]["version"]);
+}
+
+#[test]
+fn both_charts_pass_the_strict_lint() {
+    for helm in &*HELMS {
+        for chart in [helm::opennebula(), helm::opennebula().join("charts/mariadb")] {
+            let said = helm.say(&[
+                "lint",
+                "--strict",
+                "--kube-version",
+                "1.35.4",
+                &chart.display().to_string(),
+            ]);
+            assert!(
+                said.as_ref().is_ok_and(|text| !text.contains("[WARNING]")),
+                "{}: {said:?}",
+                helm.version()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_package_renders_as_the_folder_does() {
+    for helm in &*HELMS {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().display().to_string();
+        helm.say(&[
+            "package",
+            &helm::opennebula().display().to_string(),
+            "--destination",
+            &out,
+        ])
+        .unwrap();
+        let package = folder
+            .path()
+            .join(format!("opennebula-{}.tgz", env!("CARGO_PKG_VERSION")));
+        assert_eq!(
+            helm.template(&package, RELEASE, &json!({})).unwrap(),
+            manifests(RELEASE, &json!({}))
+        );
+    }
+}
+
+#[test]
+fn it_works_inside_another_chart() {
+    let parent = tempfile::tempdir().unwrap();
+    fs::write(
+        parent.path().join("Chart.yaml"),
+        "apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies: [{name: opennebula, version: 0.x, condition: opennebula.enabled}]\n",
+    )
+    .unwrap();
+    fs::create_dir(parent.path().join("charts")).unwrap();
+    for helm in &*HELMS {
+        let charts = parent.path().join("charts").display().to_string();
+        helm.say(&[
+            "package",
+            &helm::opennebula().display().to_string(),
+            "--destination",
+            &charts,
+        ])
+        .unwrap();
+        let values = json!({
+            "global": {"imageRegistry": "registry.example.org", "of-the-parent": 1},
+            "opennebula": {"enabled": true, "log": {"format": "json"}},
+        });
+        let text = helm.template(parent.path(), "cloud", &values).unwrap();
+        assert!(text.contains("name: cloud-opennebula\n"), "{text}");
+        assert!(text.contains("ONEPOD_LOG_FORMAT: \"json\""), "{text}");
+        assert!(text.contains("registry.example.org/library/mariadb"), "{text}");
+        let off = helm
+            .template(parent.path(), "cloud", &json!({"opennebula": {"enabled": false}}))
+            .unwrap();
+        assert!(!off.contains("kind:"), "{off}");
+    }
+}

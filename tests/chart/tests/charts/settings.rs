@@ -1,0 +1,133 @@
+//! What reaches OpenNebula's configuration, and which values are refused.
+
+use serde_json::{Value, json};
+
+use crate::{environment, find, front_end, refuses, render, try_find};
+
+#[test]
+fn overrides_arrive_as_a_file() {
+    let objects = render(&json!({"config": {
+        "oned": {"DB/CONNECTIONS": 1_000_000, "VM_MAD[NAME=kvm]/ARGUMENTS": "-t 15 -r 0 kvm", "SCHED_MAX_WND_TIME": "10"},
+        "monitord": {"DB/CONNECTIONS": 20},
+    }}));
+    let file = find(&objects, "ConfigMap", "opennebula-overrides").text("/data/config.yaml");
+    let read: Value = serde_saphyr::from_str(file).unwrap();
+    assert_eq!(
+        read,
+        json!({
+            "oned": {"DB/CONNECTIONS": 1_000_000, "VM_MAD[NAME=kvm]/ARGUMENTS": "-t 15 -r 0 kvm", "SCHED_MAX_WND_TIME": "10"},
+            "monitord": {"DB/CONNECTIONS": 20},
+        })
+    );
+    let container = front_end(&objects);
+    assert!(environment(container).contains(&("ONEPOD_CONFIG", "/etc/onepod/config.yaml")));
+    assert!(container["volumeMounts"].to_string().contains("\"/etc/onepod\""));
+
+    let without = render(&json!({}));
+    assert!(try_find(&without, "ConfigMap", "opennebula-overrides").is_none());
+    assert!(
+        !environment(front_end(&without))
+            .iter()
+            .any(|(name, _)| *name == "ONEPOD_CONFIG")
+    );
+}
+
+#[test]
+fn changed_settings_start_a_new_pod() {
+    let checksum = |values: Value| {
+        let objects = render(&values);
+        find(&objects, "StatefulSet", "opennebula").at("/spec/template/metadata/annotations")["checksum/config"].clone()
+    };
+    let before = checksum(json!({}));
+    assert_ne!(
+        before,
+        checksum(json!({"config": {"oned": {"DB/CONNECTIONS": 50}}}))
+    );
+    assert_ne!(before, checksum(json!({"log": {"format": "json"}})));
+    assert_ne!(
+        before,
+        checksum(json!({"opennebula": {"hostname": "cloud.example.org"}}))
+    );
+    assert_eq!(
+        before,
+        checksum(json!({"service": {"type": "NodePort"}, "podAnnotations": {"a": "b"}}))
+    );
+}
+
+#[test]
+fn the_host_name_is_the_pods_own_unless_set() {
+    let data = |values: Value| {
+        find(&render(&values), "ConfigMap", "opennebula")
+            .at("/data/OPENNEBULA_HOSTNAME")
+            .clone()
+    };
+    assert!(data(json!({})).is_null());
+    assert_eq!(
+        data(json!({"opennebula": {"hostname": "cloud.example.org"}})),
+        "cloud.example.org"
+    );
+}
+
+#[test]
+fn an_unknown_value_is_refused_by_its_name() {
+    for (values, word) in [
+        (json!({"ingres": {"enabled": true}}), "ingres"),
+        (json!({"opennebula": {"hostName": "x"}}), "hostName"),
+        (
+            json!({"persistence": {"storageClassName": "fast"}}),
+            "storageClassName",
+        ),
+        (json!({"mariadb": {"primary": {"replicas": 3}}}), "primary"),
+        (json!({"mariadb": {"auth": {"user": "x"}}}), "user"),
+        (json!({"service": {"sunstone": {}}}), "sunstone"),
+        (json!({"resources": {"request": {"cpu": 1}}}), "request"),
+        (json!({"config": {"fireedge": {}}}), "fireedge"),
+        (
+            json!({"config": {"oned": {"DB CONNECTIONS": 1}}}),
+            "DB CONNECTIONS",
+        ),
+    ] {
+        refuses(&values, &[&format!("'{word}' not allowed")]);
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_by_its_place() {
+    for (values, place) in [
+        (json!({"service": {"type": "Nodeport"}}), "/service/type"),
+        (json!({"monitord": {"port": 99_999}}), "/monitord/port"),
+        (
+            json!({"externalDatabase": {"port": "3306"}}),
+            "/externalDatabase/port",
+        ),
+        (
+            json!({"externalDatabase": {"host": "mysql://db"}}),
+            "/externalDatabase/host",
+        ),
+        (json!({"ingress": {"enabled": "true"}}), "/ingress/enabled"),
+        (
+            json!({"ingress": {"hostname": "https://cloud.example.org/"}}),
+            "/ingress/hostname",
+        ),
+        (json!({"image": {"tag": 7.0}}), "/image/tag"),
+        (json!({"image": {"pullPolicy": "Allways"}}), "/image/pullPolicy"),
+        (json!({"persistence": {"size": "20 GB"}}), "/persistence/size"),
+        (
+            json!({"persistence": {"accessModes": []}}),
+            "/persistence/accessModes",
+        ),
+        (json!({"log": {"format": "xml"}}), "/log/format"),
+        (json!({"extraEnv": {"TZ": "UTC"}}), "/extraEnv"),
+        (
+            json!({"mariadb": {"auth": {"database": "open-nebula"}}}),
+            "/auth/database",
+        ),
+        (json!({"fullnameOverride": "My_Cloud"}), "/fullnameOverride"),
+        (
+            json!({"config": {"oned": {"DB": {"CONNECTIONS": 5}}}}),
+            "/config/oned/DB",
+        ),
+    ] {
+        refuses(&values, &[place]);
+    }
+}
