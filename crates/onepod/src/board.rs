@@ -5,8 +5,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use jiff::Timestamp;
 use serde::Serialize;
+
+pub mod status;
+
+pub use status::{Phase, ServiceState, ServiceView};
 
 /// Shared record of stages and services; clones show the same record.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +19,10 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Shared {
+    phase: Phase,
+    started_up: bool,
     stages: Vec<StageRecord>,
+    services: Vec<ServiceView>,
 }
 
 #[derive(Debug)]
@@ -102,6 +108,18 @@ impl Board {
             .collect()
     }
 
+    /// Records what the pod is doing as a whole.
+    pub fn set_phase(&self, phase: Phase) {
+        self.lock().phase = phase;
+    }
+
+    /// Records every service, and whether the start is over; that never changes back.
+    pub fn set_services(&self, services: Vec<ServiceView>, started_up: bool) {
+        let mut shared = self.lock();
+        shared.services = services;
+        shared.started_up |= started_up;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,8 +181,41 @@ impl Drop for Stage {
     }
 }
 
-/// The time of day as `/status` writes it.
-#[must_use]
-pub fn now() -> Timestamp {
-    Timestamp::now()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn states(board: &Board) -> Vec<(StageState, Option<String>)> {
+        board
+            .stages()
+            .into_iter()
+            .map(|stage| (stage.state, stage.cause))
+            .collect()
+    }
+
+    #[test]
+    fn a_stage_runs_waits_and_is_done() {
+        let board = Board::new();
+        let stage = board.stage("database");
+        assert_eq!(states(&board), [(StageState::Running, None)]);
+        stage.waiting("refused");
+        stage.waiting("refused");
+        assert_eq!(
+            states(&board),
+            [(StageState::Waiting, Some("refused".to_owned()))]
+        );
+        stage.note("a warning");
+        stage.done();
+        assert_eq!(states(&board), [(StageState::Done, None)]);
+        assert_eq!(board.stages()[0].notes, ["a warning"]);
+    }
+
+    #[test]
+    fn a_stage_that_is_dropped_has_failed_and_keeps_its_cause() {
+        let board = Board::new();
+        let stage = board.stage("database");
+        stage.waiting("refused");
+        drop(stage);
+        assert_eq!(states(&board), [(StageState::Failed, Some("refused".to_owned()))]);
+    }
 }

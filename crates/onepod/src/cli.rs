@@ -28,4 +28,7 @@ pub enum Verb {
     Verify(verify::Args),
     /// Make the Secrets that are missing (the chart's Job)
     Secrets(secrets::Args),
+    /// Run the services of one file without preparing anything, to try a services.toml
+    #[command(hide = true)]
+    Supervise(run::SuperviseArgs),
 }

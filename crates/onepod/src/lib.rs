@@ -4,8 +4,13 @@
 
 pub mod board;
 pub mod cli;
+pub mod health;
+pub mod http;
 pub mod log;
 pub mod paths;
 pub mod prepare;
+pub mod reaper;
 pub mod settings;
+pub mod supervisor;
+pub mod sys;
 pub mod verbs;

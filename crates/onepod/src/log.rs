@@ -1,11 +1,200 @@
 //! The one stream on standard output that carries onepod's own lines and those of every service.
+//!
+//! Whoever logs puts finished lines into a bounded buffer; one thread writes it out. A reader that stops reading fills the
+//! buffer, further lines are counted and dropped, and the count is reported when the stream flows again: nobody who logs
+//! ever waits. Deliberately absent: where lines come from (`supervisor/capture.rs`, `supervisor/follow.rs`).
 
-/// How lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
-    /// For people: time, severity, service, message.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, poll};
+
+pub mod line;
+pub mod own;
+
+pub use line::{Format, Severity};
+
+/// How many bytes wait for the writer at most; 10,000 lines of 100 bytes.
+const CAPACITY: usize = 1024 * 1024;
+
+/// A buffer that grew beyond this is given back to the system once it is written.
+const KEEP: usize = 64 * 1024;
+
+/// The name under which onepod's own lines appear.
+pub const OWN_NAME: &str = "onepod";
+
+/// The stream. Clones write to the same one.
+#[derive(Debug, Clone)]
+pub struct Log {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    format: Format,
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    written: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    /// Dropped and not yet reported.
+    unreported: u64,
+    /// Dropped since the start.
+    dropped: u64,
+    /// The writer holds bytes that it has not finished writing.
+    writing: bool,
+}
+
+impl Log {
+    /// Starts the stream on this process' standard output.
+    pub fn on_stdout(format: Format) -> io::Result<Self> {
+        Self::start(format, rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?)
+    }
+
+    /// Starts the stream on any open file, pipe or socket.
+    pub fn start(format: Format, output: OwnedFd) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            format,
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            written: Condvar::new(),
+        });
+        let writer = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || write_out(&writer, &File::from(output)))?;
+        Ok(Self { shared })
+    }
+
+    /// Adds one line.
+    pub fn line(&self, name: &str, severity: Severity, message: &[u8]) {
+        let mut batch = self.batch(name);
+        batch.push(severity, message);
+    }
+
+    /// Begins to add several lines of one service; they share a time and become visible together.
+    pub fn batch<'a>(&'a self, name: &'a str) -> Batch<'a> {
+        Batch {
+            queue: lock(&self.shared.queue),
+            log: self,
+            name,
+            time: format!("{:.3}", Timestamp::now()),
+        }
+    }
+
+    /// How many lines were dropped since the start because standard output was not read.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        lock(&self.shared.queue).dropped
+    }
+
+    /// Waits until everything is written, but no longer than `limit`.
+    pub fn finish(&self, limit: Duration) {
+        let queue = lock(&self.shared.queue);
+        let busy = |queue: &mut Queue| queue.writing || !queue.bytes.is_empty() || queue.unreported > 0;
+        drop(self.shared.written.wait_timeout_while(queue, limit, busy));
+    }
+}
+
+/// Several lines on their way into the stream.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    queue: MutexGuard<'a, Queue>,
+    log: &'a Log,
+    name: &'a str,
+    time: String,
+}
+
+impl Batch<'_> {
+    /// Adds one line, or counts it as dropped when the buffer is full.
+    pub fn push(&mut self, severity: Severity, message: &[u8]) {
+        let queue = &mut *self.queue;
+        // After the first drop nothing is taken until the writer comes round: the report then stands where the gap is.
+        if queue.unreported > 0 || queue.bytes.len() + message.len() > CAPACITY {
+            queue.unreported += 1;
+            queue.dropped += 1;
+            return;
+        }
+        line::append(
+            &mut queue.bytes,
+            self.log.shared.format,
+            &self.time,
+            severity,
+            self.name,
+            message,
+        );
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.log.shared.filled.notify_one();
+    }
+}
+
+/// The writer thread. It ends with the process.
+fn write_out(shared: &Shared, output: &File) {
+    let mut bytes = Vec::new();
+    loop {
+        let mut queue = lock(&shared.queue);
+        queue.writing = false;
+        shared.written.notify_all();
+        let mut queue = shared
+            .filled
+            .wait_while(queue, |queue| queue.bytes.is_empty() && queue.unreported == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut queue.bytes, &mut bytes);
+        let dropped = std::mem::take(&mut queue.unreported);
+        queue.writing = true;
+        drop(queue);
+        if dropped > 0 {
+            let message = format!("{dropped} log lines were dropped because standard output was not read");
+            let time = format!("{:.3}", Timestamp::now());
+            line::append(
+                &mut bytes,
+                shared.format,
+                &time,
+                Severity::Warning,
+                OWN_NAME,
+                message.as_bytes(),
+            );
+        }
+        // A closed standard output takes nothing any more; the services go on.
+        let _ = write_all(output, &bytes);
+        bytes.clear();
+        if bytes.capacity() > KEEP {
+            bytes = Vec::new();
+        }
+    }
+}
+
+/// Writes everything, also to a file that someone else has made non-blocking.
+fn write_all(mut output: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match output.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                poll(
+                    &mut [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::OUT)],
+                    None,
+                )?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

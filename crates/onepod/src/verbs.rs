@@ -26,6 +26,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Verb::Status(args) => block_on(status::run(args)),
         Verb::Verify(args) => block_on(verify::run(args)),
         Verb::Secrets(args) => block_on(secrets::run(args)),
+        Verb::Supervise(args) => block_on(run::supervise_only(args)),
     }
 }
 

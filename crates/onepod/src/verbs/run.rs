@@ -1,7 +1,35 @@
-//! `onepod run`: settings, stages, supervision, stop.
+//! `onepod run`: settings, endpoint, stages, services, stop; the image's entrypoint.
+//!
+//! `onepod supervise` is the same without the stages, for looking at a services.toml on a machine that is prepared.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::env;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{EXIT_USAGE, complain};
+use crate::board::{Board, Phase};
+use crate::health::{self, Sources};
+use crate::log::{Log, own};
+use crate::paths::Paths;
+use crate::prepare::{PrepareError, prepare};
+use crate::reaper::Reaper;
+use crate::settings::{self, Settings};
+use crate::supervisor::config::Config;
+use crate::supervisor::{Means, supervise};
+use crate::sys::StopRequests;
+
+/// Where Kubernetes takes the last message of a container from.
+const TERMINATION_LOG: &str = "dev/termination-log";
+
+/// The last lines get this long to be written to a standard output that hardly flows.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Arguments of `onepod run`.
 #[derive(Debug, clap::Args)]
@@ -11,7 +39,178 @@ pub struct Args {
     pub root: PathBuf,
 }
 
+/// Arguments of `onepod supervise`.
+#[derive(Debug, clap::Args)]
+pub struct SuperviseArgs {
+    /// The services to run
+    #[arg(long)]
+    pub services: PathBuf,
+    /// Directory under which credentials and sockets lie
+    #[arg(long, default_value = "/", hide = true)]
+    pub root: PathBuf,
+}
+
 /// Prepares and supervises until a signal ends it.
-pub async fn run(_args: Args) -> ExitCode {
+pub async fn run(args: Args) -> ExitCode {
+    let paths = Paths::new(args.root);
+    let config = match Config::load(&paths.services()) {
+        Ok(config) => config,
+        Err(error) => return refuse(&paths, &error.to_string()),
+    };
+    let settings = match settings::settle_with(env::vars_os(), &config.names()) {
+        Ok(settings) => settings,
+        Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
+    };
+    let pod = match Pod::begin(&settings, paths).await {
+        Ok(pod) => pod,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let (board, paths) = (pod.means.board.clone(), pod.means.paths.clone());
+    pod.live(config, settings.disabled(), prepare(&settings, &paths, &board))
+        .await
+}
+
+/// Supervises the services of one file, with nothing prepared.
+pub async fn supervise_only(args: SuperviseArgs) -> ExitCode {
+    let paths = Paths::new(args.root);
+    let config = match Config::load(&args.services) {
+        Ok(config) => config,
+        Err(error) => return refuse(&paths, &error.to_string()),
+    };
+    let settings = match settings::settle_with(env::vars_os(), &config.names()) {
+        Ok(settings) => settings,
+        Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
+    };
+    match Pod::begin(&settings, paths).await {
+        Ok(pod) => pod.live(config, settings.disabled(), async { Ok(()) }).await,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+/// Why the pod could not begin.
+#[derive(Debug, thiserror::Error)]
+enum BeginError {
+    #[error("cannot start the log on standard output: {0}")]
+    Log(io::Error),
+    #[error("cannot take over signals: {0}")]
+    Signals(io::Error),
+    #[error("cannot become the reaper of orphans: {0}")]
+    Reaper(io::Error),
+    #[error("cannot listen on {listen} (ONEPOD_LISTEN): {source}")]
+    Listen { listen: SocketAddr, source: io::Error },
+}
+
+/// What lives from the first line of the log to the last.
+struct Pod {
+    means: Means,
+    stop: StopRequests,
+}
+
+impl Pod {
+    /// Takes over signals, orphans and the log, and answers for health from now on.
+    async fn begin(settings: &Settings, paths: Paths) -> Result<Self, BeginError> {
+        let log = Log::on_stdout(settings.log_format()).map_err(BeginError::Log)?;
+        own::install(&log);
+        let stop = StopRequests::listen().map_err(BeginError::Signals)?;
+        let reaper = Reaper::start().map_err(BeginError::Reaper)?;
+        let board = Board::new();
+        board.stage("settle").done();
+        let listen = settings.listen();
+        let listener = health::bind(listen)
+            .await
+            .map_err(|source| BeginError::Listen { listen, source })?;
+        let sources = Sources {
+            board: board.clone(),
+            reaper: reaper.clone(),
+            log: log.clone(),
+            release: paths.release(),
+            started_at: Timestamp::now(),
+        };
+        tokio::spawn(health::serve(listener, sources));
+        tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
+        let time_zone = env::var("TZ").ok().filter(|zone| !zone.is_empty());
+        Ok(Self {
+            means: Means {
+                reaper,
+                log,
+                board,
+                paths,
+                time_zone,
+            },
+            stop,
+        })
+    }
+
+    /// Goes through the stages, runs the services, and stops at the first request: during the stages at once.
+    async fn live(
+        mut self,
+        config: Config,
+        disabled: &BTreeSet<String>,
+        stages: impl Future<Output = Result<(), PrepareError>>,
+    ) -> ExitCode {
+        let log = self.means.log.clone();
+        let prepared = tokio::select! {
+            biased;
+            () = self.stop.next() => None,
+            prepared = stages => Some(prepared),
+        };
+        let code = match prepared {
+            None => {
+                self.means.board.set_phase(Phase::Stopping);
+                tracing::info!("asked to stop before any service was started");
+                ExitCode::SUCCESS
+            }
+            Some(Ok(())) => {
+                supervise(config, disabled, self.means, &mut self.stop).await;
+                tracing::info!("all services have gone");
+                ExitCode::SUCCESS
+            }
+            Some(Err(error)) => {
+                let message = with_causes(&error);
+                tracing::error!("{message}");
+                leave_message(self.means.paths.root(), &message);
+                ExitCode::FAILURE
+            }
+        };
+        log.finish(LAST_LINES);
+        code
+    }
+}
+
+/// An error and what it comes from, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        source = cause.source();
+    }
+    message
+}
+
+/// Ends with the exit code for mistakes in the settings, before anything was written.
+fn refuse(paths: &Paths, message: &str) -> ExitCode {
+    complain(message);
+    leave_message(paths.root(), message);
+    ExitCode::from(EXIT_USAGE)
+}
+
+fn fail(message: &str) -> ExitCode {
+    complain(message);
+    leave_message(Path::new("/"), message);
     ExitCode::FAILURE
+}
+
+/// Leaves the last message where Kubernetes shows it; elsewhere there is no such file, and none is made.
+fn leave_message(root: &Path, message: &str) {
+    if let Ok(mut file) = OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(root.join(TERMINATION_LOG))
+    {
+        let _ = file.write_all(message.as_bytes());
+    }
 }

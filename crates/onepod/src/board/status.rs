@@ -1,0 +1,191 @@
+//! The pod's state as `/status` and `/readyz` give it. Its fields are an interface: `onepod status` and scripts read them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Board, Shared, StageState, StageView};
+
+/// What the pod as a whole is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The stages before the services.
+    #[default]
+    Preparing,
+    /// The services.
+    Running,
+    /// On the way to the end.
+    Stopping,
+}
+
+/// Where a service stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(
+    missing_docs,
+    reason = "the names are those of the supervisor's machine, where they are explained"
+)]
+pub enum ServiceState {
+    Waiting,
+    Starting,
+    Ready,
+    Unready,
+    Backoff,
+    Stopping,
+    Stopped,
+    Off,
+    Absent,
+}
+
+impl ServiceState {
+    /// The state's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Unready => "unready",
+            Self::Backoff => "backoff",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Off => "off",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// One service.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServiceView {
+    /// Its name in services.toml.
+    pub name: String,
+    /// Where it stands.
+    pub state: ServiceState,
+    /// Number of its process, which is also its process group's.
+    pub pid: Option<u32>,
+    /// When it came into this state.
+    pub since: Timestamp,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// Resident memory of its process group, in KiB; filled in when someone asks.
+    pub memory_kib: Option<u64>,
+    /// Whether the pod is not ready without it.
+    pub essential: bool,
+    /// How its last run ended.
+    pub last_exit: Option<String>,
+    /// The last lines of the run that ended last, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
+    /// Why it is not ready.
+    pub cause: Option<String>,
+}
+
+/// Everything.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// onepod's own version.
+    pub onepod: &'static str,
+    /// The OpenNebula release in the image.
+    pub release: Option<String>,
+    /// What the pod is doing.
+    pub phase: Phase,
+    /// Whether all essential services are ready.
+    pub ready: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
+    /// When onepod began.
+    pub started_at: Timestamp,
+    /// Processes that were reaped for others.
+    pub orphans_reaped: u64,
+    /// Log lines that were lost because nobody read them.
+    pub log_lines_dropped: u64,
+    /// The stages of the start.
+    pub stages: Vec<StageView>,
+    /// The services, in the order of their start.
+    pub services: Vec<ServiceView>,
+}
+
+impl Board {
+    /// Why the pod is not ready, a line for each reason; none when it is ready.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let stages = self.stages();
+        let shared = self.lock();
+        match shared.phase {
+            Phase::Stopping => vec!["the pod is stopping".to_owned()],
+            Phase::Preparing => vec![preparing(&stages)],
+            Phase::Running => not_ready(&shared),
+        }
+    }
+
+    /// True once the start is over.
+    #[must_use]
+    pub fn started_up(&self) -> bool {
+        self.lock().started_up
+    }
+
+    /// What holds up the start, a line for each service.
+    #[must_use]
+    pub fn start_reasons(&self) -> Vec<String> {
+        let stages = self.stages();
+        let shared = self.lock();
+        match shared.phase {
+            Phase::Preparing => vec![preparing(&stages)],
+            _ => shared
+                .services
+                .iter()
+                .filter(|service| !at_work(service))
+                .map(reason)
+                .collect(),
+        }
+    }
+
+    /// What the pod is doing as a whole.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
+    /// The services as they were last recorded, in the order of their start.
+    #[must_use]
+    pub fn services(&self) -> Vec<ServiceView> {
+        self.lock().services.clone()
+    }
+}
+
+fn preparing(stages: &[StageView]) -> String {
+    match stages.iter().rev().find(|stage| stage.state != StageState::Done) {
+        Some(StageView {
+            name,
+            cause: Some(cause),
+            ..
+        }) => format!("{name}: {cause}"),
+        Some(StageView { name, .. }) => format!("{name}: at work"),
+        None => "the start has only begun".to_owned(),
+    }
+}
+
+fn not_ready(shared: &Shared) -> Vec<String> {
+    shared
+        .services
+        .iter()
+        .filter(|service| service.essential && service.state != ServiceState::Ready)
+        .map(reason)
+        .collect()
+}
+
+fn at_work(service: &ServiceView) -> bool {
+    matches!(
+        service.state,
+        ServiceState::Ready | ServiceState::Off | ServiceState::Absent
+    )
+}
+
+fn reason(service: &ServiceView) -> String {
+    let state = service.state.name();
+    match &service.cause {
+        Some(cause) => format!("{}: {state}: {cause}", service.name),
+        None => format!("{}: {state}", service.name),
+    }
+}

@@ -1,0 +1,265 @@
+//! Probes: whether a service does its work, asked again and again while it runs.
+//!
+//! However many clients ask for health, a probe runs at its own pace. Deliberately absent: what follows from an answer.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use one_xmlrpc::{Client, Credentials, Endpoint, UserRef};
+use rustix::process::Pid;
+use tokio::net::{TcpStream, UnixDatagram};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::config::Readiness;
+use crate::http;
+
+/// Time between two questions to a service that is not ready.
+const EAGER: Duration = Duration::from_millis(50);
+
+/// Time between two questions to an essential service that is ready.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// Time between two questions to another service that is ready: nothing waits for the answer, and an idle pod shall sleep.
+const SELDOM: Duration = Duration::from_secs(15);
+
+/// A service that was ready and is not has this long between two questions.
+const RETURNING: Duration = Duration::from_millis(500);
+
+/// A question without an answer for this long is answered with no.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A probe of one run of a service.
+#[derive(Debug)]
+pub struct Probe {
+    question: Question,
+    steady: Duration,
+}
+
+#[derive(Debug)]
+enum Question {
+    Notify(UnixDatagram),
+    Http(String),
+    Tcp(String),
+    XmlRpc { endpoint: Endpoint, auth_file: PathBuf },
+    File(PathBuf),
+    Connected { address: SocketAddr, pid: Pid },
+}
+
+/// What is needed to make a probe.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The service's process.
+    pub pid: Pid,
+    /// The socket for `READY=1`, bound before the process was started; only for services that use it.
+    pub notify: Option<UnixDatagram>,
+    /// File with user and password for oned.
+    pub auth_file: &'a Path,
+    /// Whether the pod's readiness hangs on the answer.
+    pub essential: bool,
+}
+
+impl Probe {
+    /// The probe for one run of a service; none when it needs a socket and has not got one.
+    #[must_use]
+    pub fn new(readiness: &Readiness, run: Run<'_>) -> Option<Self> {
+        let question = match readiness.clone() {
+            Readiness::Notify => Question::Notify(run.notify?),
+            Readiness::Http(url) => Question::Http(url),
+            Readiness::Tcp(address) => Question::Tcp(address),
+            Readiness::XmlRpc(endpoint) => Question::XmlRpc {
+                endpoint,
+                auth_file: run.auth_file.to_owned(),
+            },
+            Readiness::File(path) => Question::File(path),
+            Readiness::Connected(address) => Question::Connected {
+                address,
+                pid: run.pid,
+            },
+        };
+        Some(Self {
+            question,
+            steady: if run.essential { STEADY } else { SELDOM },
+        })
+    }
+
+    /// Asks until it is dropped, and tells every answer that differs from the one before.
+    pub async fn watch(self, tell: impl Fn(Result<(), String>)) {
+        let mut before: Option<Result<(), String>> = None;
+        let mut was_ready = false;
+        loop {
+            let answer = match timeout(PATIENCE, self.ask()).await {
+                Ok(answer) => answer,
+                // A service that notifies is waited for as long as it takes.
+                Err(_) if matches!(self.question, Question::Notify(_)) => {
+                    Err("has not said READY=1 yet".to_owned())
+                }
+                Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+            };
+            let ready = answer.is_ok();
+            if before.as_ref() != Some(&answer) {
+                tell(answer.clone());
+                before = Some(answer);
+            }
+            was_ready |= ready;
+            match (&self.question, ready) {
+                // It says so once; after that only its end changes anything.
+                (Question::Notify(_), true) => return,
+                (Question::Notify(_), false) => {}
+                (_, true) => sleep_until(next_beat(self.steady)).await,
+                (_, false) if was_ready => sleep(RETURNING).await,
+                (_, false) => sleep(EAGER).await,
+            }
+        }
+    }
+
+    /// One question; the error is the cause for people.
+    async fn ask(&self) -> Result<(), String> {
+        match &self.question {
+            Question::Notify(socket) => notified(socket).await.map_err(|error| error.to_string()),
+            Question::Http(url) => match http::status(url, PATIENCE).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            },
+            Question::Tcp(address) => match TcpStream::connect(address).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(format!("cannot connect to {address}: {error}")),
+            },
+            Question::XmlRpc { endpoint, auth_file } => login(endpoint, auth_file).await,
+            Question::File(path) => match fs::metadata(path) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(format!("{}: {error}", path.display())),
+            },
+            Question::Connected { address, pid } => match connected(*pid, *address) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(format!("is not connected to {address}")),
+                Err(error) => Err(format!("cannot see its connections: {error}")),
+            },
+        }
+    }
+}
+
+/// The next of the moments at which all steady probes ask together: one wake-up for all.
+fn next_beat(period: Duration) -> Instant {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let beats = FIRST.elapsed().as_millis() / period.as_millis().max(1) + 1;
+    *FIRST + period.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))
+}
+
+/// Binds the socket for `READY=1`.
+pub fn notify_socket(path: &Path) -> io::Result<UnixDatagram> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => UnixDatagram::bind(path),
+    }
+}
+
+/// Waits for `READY=1` on a line of its own, see `sd_notify(3)`.
+async fn notified(socket: &UnixDatagram) -> io::Result<()> {
+    let mut message = [0; 4096];
+    loop {
+        let length = socket.recv(&mut message).await?;
+        let mut lines = message
+            .get(..length)
+            .unwrap_or_default()
+            .split(|byte| *byte == b'\n');
+        if lines.any(|line| line == b"READY=1") {
+            return Ok(());
+        }
+    }
+}
+
+/// Asks oned who we are, with the credentials as they are now: the operator may have changed them.
+async fn login(endpoint: &Endpoint, auth_file: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(auth_file).map_err(|error| format!("{}: {error}", auth_file.display()))?;
+    let credentials =
+        Credentials::from_auth_file(&text).map_err(|error| format!("{}: {error}", auth_file.display()))?;
+    let client = Client::new(endpoint.clone(), credentials).with_timeout(PATIENCE);
+    match client.user_info(UserRef::Caller).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether a process holds an established TCP connection to an address.
+///
+/// `/proc/PID/fd` names its sockets by inode, `/proc/PID/net/tcp` has the state (field 4, 01 is established), the other
+/// side (field 3) and the inode (field 10) of every connection, see `proc_pid_net(5)`.
+fn connected(pid: Pid, address: SocketAddr) -> io::Result<bool> {
+    let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let table = fs::read_to_string(process.join(if address.is_ipv4() { "net/tcp" } else { "net/tcp6" }))?;
+    let inodes: Vec<u64> = table
+        .lines()
+        .skip(1)
+        .filter_map(|row| established_to(row, &hexadecimal(address)))
+        .collect();
+    if inodes.is_empty() {
+        return Ok(false);
+    }
+    Ok(fs::read_dir(process.join("fd"))?
+        .filter_map(Result::ok)
+        .filter_map(|descriptor| fs::metadata(descriptor.path()).ok())
+        .any(|file| inodes.contains(&file.ino())))
+}
+
+/// The inode of a row's socket, when it is established and its other side is this one.
+fn established_to(row: &str, remote: &str) -> Option<u64> {
+    let mut fields = row.split_ascii_whitespace().skip(2);
+    let matches = fields.next()? == remote && fields.next()? == "01";
+    if matches {
+        fields.nth(5)?.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// An address as `/proc/net/tcp` writes it: each group of four bytes as a number of this machine, then the port.
+fn hexadecimal(address: SocketAddr) -> String {
+    let bytes: Vec<u8> = match address {
+        SocketAddr::V4(address) => address.ip().octets().to_vec(),
+        SocketAddr::V6(address) => address.ip().octets().to_vec(),
+    };
+    let words = bytes
+        .chunks_exact(4)
+        .filter_map(|word| word.try_into().ok())
+        .map(u32::from_ne_bytes);
+    let words: String = words.map(|word| format!("{word:08X}")).collect();
+    format!("{words}:{:04X}", address.port())
+}
+
+/// A name for a service's notify socket below onepod's own directory.
+#[must_use]
+pub fn notify_path(directory: &Path, service: &str) -> PathBuf {
+    directory.join(format!("notify-{service}.sock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_as_the_kernel_writes_them() {
+        assert_eq!(hexadecimal("127.0.0.1:2101".parse().unwrap()), "0100007F:0835");
+        assert_eq!(
+            hexadecimal("[::1]:80".parse().unwrap()),
+            "00000000000000000000000001000000:0050"
+        );
+    }
+
+    #[test]
+    fn a_connection_counts_for_the_process_that_holds_it_and_while_it_is_held() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let own = rustix::process::getpid();
+        assert!(!connected(own, address).unwrap());
+        let connection = std::net::TcpStream::connect(address).unwrap();
+        assert!(connected(own, address).unwrap());
+        assert!(!connected(Pid::INIT, address).unwrap_or(false));
+        drop(connection);
+        assert!(!connected(own, address).unwrap());
+    }
+}
