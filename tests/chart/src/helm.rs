@@ -73,13 +73,13 @@ pub fn installed() -> Result<Vec<Helm>, Error> {
     candidates
         .into_iter()
         .map(|(program, subcommand)| {
-            let mut helm = Helm {
+            let nameless = Helm {
                 program,
                 subcommand,
                 version: String::new(),
             };
-            helm.version = helm.say(&["version", "--short"])?.trim().to_owned();
-            Ok(helm)
+            let version = nameless.say(&["version", "--short"])?.trim().to_owned();
+            Ok(Helm { version, ..nameless })
         })
         .collect()
 }

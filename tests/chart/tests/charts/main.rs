@@ -2,6 +2,13 @@
 //!
 //! Nothing is installed: what needs a cluster is in `tests/e2e`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends at the first surprise, in helper functions too, and says what it left out"
+)]
+
 mod database;
 mod defaults;
 mod network;
