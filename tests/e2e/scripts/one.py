@@ -115,7 +115,7 @@ def known(one, args):
 def config(one, args):
     """One attribute of the configuration that oned runs with."""
     value = getattr(one.system.config(), args.attribute)
-    return {"attribute": args.attribute, "value": value}
+    return {"attribute": args.attribute, "value": str(value)}
 
 
 def main():
