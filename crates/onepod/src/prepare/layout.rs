@@ -1,0 +1,133 @@
+//! Stage layout: directories, oned's stale lock, /etc/one as the image ships it, and the remotes of this release.
+//!
+//! `/etc/one` starts from the image every time, so that an upgrade cannot inherit old configuration. On the volume only
+//! what OpenNebula ships is renewed: files under `remotes/etc` are the administrator's once they exist, and nothing of
+//! the user's is deleted. The volume's root and the other mount points belong to root in a pod: neither their mode nor
+//! their times are touched.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::copy::{self, Existing};
+use super::files::{self, FileError, failed};
+use crate::board::Stage;
+use crate::paths::Paths;
+
+/// Makes the layout. The `stage` hears what was moved aside.
+pub(crate) async fn lay_out(paths: &Paths, stage: &Stage) -> Result<(), FileError> {
+    directories(paths)?;
+    if clear_stale_lock(paths)? {
+        stage.note(&format!(
+            "removed {}, which an oned that was killed left behind",
+            paths.lock_file().display()
+        ));
+    }
+    configuration(paths, stage).await?;
+    data(paths, stage).await
+}
+
+/// Directories with the modes of the packages' tmpfiles.d and install.sh (7.0.2).
+fn directories(paths: &Paths) -> Result<(), FileError> {
+    for (path, mode) in [
+        (paths.etc_one(), 0o750),
+        (paths.data(), 0o750),
+        (paths.log(), 0o750),
+        (paths.lock(), 0o755),
+        (paths.run_one(), 0o750),
+        (paths.run_onepod(), 0o755),
+        (paths.datastores(), 0o755),
+        (paths.datastores().join("0"), 0o755),
+        (paths.datastores().join("1"), 0o755),
+        (paths.datastores().join("2"), 0o755),
+        (paths.vms(), 0o750),
+    ] {
+        files::directory(&path, mode)?;
+    }
+    for path in [paths.ssh_socks(), paths.auth_dir(), paths.ssh_dir()] {
+        files::private_directory(&path)?;
+    }
+    Ok(())
+}
+
+/// Removes oned's lock, an empty file without a pid, that a killed oned leaves behind and at which the next one gives
+/// up. Only to be called while no oned lives. True when there was one.
+pub fn clear_stale_lock(paths: &Paths) -> Result<bool, FileError> {
+    let lock = paths.lock_file();
+    match fs::remove_file(&lock) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("remove the stale lock", &lock)(error)),
+    }
+}
+
+/// Fills /etc/one from the image.
+async fn configuration(paths: &Paths, stage: &Stage) -> Result<(), FileError> {
+    let mounts = copy::empty(&paths.etc_one())?;
+    for mount in &mounts {
+        stage.note(&format!(
+            "{} is mounted there and stays as it is",
+            mount.display()
+        ));
+    }
+    copy::tree(
+        &paths.pristine_etc(),
+        &paths.etc_one(),
+        |_| Existing::Renew,
+        &mounts,
+    )
+    .await
+    .map(drop)
+}
+
+/// Brings what the packages ship for /var/lib/one.
+async fn data(paths: &Paths, stage: &Stage) -> Result<(), FileError> {
+    let nothing = BTreeSet::new();
+    let report = copy::tree(&paths.pristine_data(), &paths.data(), existing, &nothing).await?;
+    for (was, is) in &report.aside {
+        stage.note(&format!(
+            "{} was in the way of what this release ships; moved to {}",
+            was.display(),
+            is.display()
+        ));
+    }
+    if report.written > 0 {
+        tracing::info!(
+            "layout: {} files of this release written to {}",
+            report.written,
+            paths.data().display()
+        );
+    }
+    Ok(())
+}
+
+/// The remotes are this release's, except for their settings.
+fn existing(path: &Path) -> Existing {
+    let remotes = Path::new("remotes");
+    if path.starts_with(remotes) && path != remotes && !path.starts_with("remotes/etc") {
+        Existing::Renew
+    } else {
+        Existing::Keep
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remotes_are_renewed_and_their_settings_kept() {
+        for (path, rule) in [
+            ("remotes", Existing::Keep),
+            ("remotes/vmm/kvm/deploy", Existing::Renew),
+            ("remotes/etcetera", Existing::Renew),
+            ("remotes/etc", Existing::Keep),
+            ("remotes/etc/vmm/kvm/kvmrc", Existing::Keep),
+            ("datastores/0", Existing::Keep),
+            (".ssh/config", Existing::Keep),
+        ] {
+            assert_eq!(existing(Path::new(path)), rule, "{path}");
+        }
+    }
+}

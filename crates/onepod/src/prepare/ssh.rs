@@ -1,0 +1,163 @@
+//! Stage ssh: oneadmin's key pair, `authorized_keys` and client configuration in `/var/lib/one/.ssh`.
+//!
+//! A given key (`SSH_PRIVATE_KEY`) is the one in use, a kept one comes next, and a new one is made only where there is
+//! none. Keys of other kinds stay beside it: hypervisors may still trust them, and the SSH client tries them all. Nothing
+//! is deleted, and lines in `authorized_keys` are only added.
+
+use std::path::Path;
+
+use super::files::{self, FileError};
+use crate::board::Stage;
+use crate::paths::Paths;
+use crate::settings::ssh_key::{self, SshKeyError};
+use crate::settings::{Settings, SshKey};
+
+/// The files in which OpenSSH's client looks for a key by itself.
+const KEY_FILES: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
+
+/// Why the SSH files are not settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SshError {
+    /// A file could not be read, written or moved.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// No key could be made.
+    #[error("oneadmin's SSH key was {0}")]
+    Key(#[from] SshKeyError),
+}
+
+/// Settles the SSH files. The `stage` hears what the operator should know.
+pub(crate) fn settle(settings: &Settings, paths: &Paths, stage: &Stage) -> Result<(), SshError> {
+    let directory = paths.ssh_dir();
+    let mut keys = kept_keys(&directory, stage)?;
+    match settings.ssh_key() {
+        Some(given) => {
+            install(given, &directory, &keys, stage)?;
+            keys.usable
+                .retain(|kept| kept.file_name() != given.file_name() || kept.identity() == given.identity());
+            keys.usable.push(given.clone());
+        }
+        None if !keys.has_files => {
+            let made = SshKey::generate()?;
+            install(&made, &directory, &keys, stage)?;
+            tracing::info!(
+                "ssh: made oneadmin's key {}",
+                directory.join(made.file_name()).display()
+            );
+            keys.usable.push(made);
+        }
+        None => {}
+    }
+    for key in &keys.usable {
+        public_half(key, &directory)?;
+    }
+    authorize(&keys.usable, &directory)?;
+    client_configuration(paths)
+}
+
+/// The private keys that are there.
+struct Kept {
+    /// Those that could be read.
+    usable: Vec<SshKey>,
+    /// Whether there is any file of a key, usable or not.
+    has_files: bool,
+}
+
+fn kept_keys(directory: &Path, stage: &Stage) -> Result<Kept, SshError> {
+    let mut kept = Kept {
+        usable: Vec::new(),
+        has_files: false,
+    };
+    for name in KEY_FILES {
+        let path = directory.join(name);
+        let Some(text) = files::read_text(&path)? else {
+            continue;
+        };
+        files::close(&path, 0o600)?;
+        kept.has_files = true;
+        match SshKey::parse(&text) {
+            Ok(key) if key.file_name() == name => kept.usable.push(key),
+            Ok(_) => stage.note(&format!(
+                "{} holds a key of another kind than its name says",
+                path.display()
+            )),
+            // Older formats work with OpenSSH; only the public half cannot be derived here.
+            Err(error) => stage.note(&format!(
+                "{} is {error}; it stays, and its public half is not added to authorized_keys",
+                path.display()
+            )),
+        }
+    }
+    Ok(kept)
+}
+
+/// Puts a private key in its place; another one that is there is moved aside with its public half.
+fn install(key: &SshKey, directory: &Path, kept: &Kept, stage: &Stage) -> Result<(), SshError> {
+    if kept.usable.iter().any(|kept| kept.identity() == key.identity()) {
+        return Ok(());
+    }
+    let path = directory.join(key.file_name());
+    let mut old = vec![key.file_name().to_owned(), format!("{}.pub", key.file_name())];
+    old.retain(|name| directory.join(name).symlink_metadata().is_ok());
+    if !old.is_empty() {
+        let aside = files::set_aside(directory, &old)?;
+        stage.note(&format!(
+            "SSH_PRIVATE_KEY is another key than {}, which was moved to {}: give the new public key {}.pub to the \
+             hypervisors",
+            path.display(),
+            aside.display(),
+            path.display()
+        ));
+    }
+    files::write(&path, key.pem().expose().as_bytes(), 0o600)?;
+    Ok(())
+}
+
+/// Writes the public half beside the private one, where it is missing or belongs to another key.
+fn public_half(key: &SshKey, directory: &Path) -> Result<(), SshError> {
+    let path = directory.join(format!("{}.pub", key.file_name()));
+    let there = files::read_text(&path)?;
+    if there.is_none_or(|line| ssh_key::identity(&line) != key.identity()) {
+        files::write(&path, format!("{}\n", key.public()).as_bytes(), 0o644)?;
+    }
+    Ok(())
+}
+
+/// Adds the keys to `authorized_keys`: hypervisors that share the key copy files from the front-end with it.
+fn authorize(keys: &[SshKey], directory: &Path) -> Result<(), SshError> {
+    let path = directory.join("authorized_keys");
+    let mut text = files::read_text(&path)?.unwrap_or_default();
+    let before = text.len();
+    for key in keys {
+        // The key stands after the options, if a line has some.
+        if !text
+            .lines()
+            .any(|line| !line.trim_start().starts_with('#') && line.contains(key.identity()))
+        {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(key.public());
+            text.push('\n');
+        }
+    }
+    if text.len() > before {
+        files::write(&path, text.as_bytes(), 0o600)?;
+    }
+    Ok(())
+}
+
+/// The client configuration that the packages recommend; one that is there is the administrator's.
+fn client_configuration(paths: &Paths) -> Result<(), SshError> {
+    let path = paths.ssh_dir().join("config");
+    if path.symlink_metadata().is_ok() {
+        return Ok(files::close(&path, 0o600)?);
+    }
+    if let Some(recommended) = files::read(&paths.vendor_ssh_config())? {
+        files::write(&path, &recommended, 0o600)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
