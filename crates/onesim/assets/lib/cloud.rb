@@ -1,0 +1,125 @@
+# frozen_string_literal: true
+
+# What the simulated OneFlow and OneGate share: a small HTTP server on plain sockets, XML-RPC to oned as the
+# user or as serveradmin on behalf of one, the fixed time that a stop takes. Standard library only.
+
+require 'fileutils'
+require 'json'
+require 'net/http'
+require 'openssl'
+require 'socket'
+require 'uri'
+require 'yaml'
+
+module Cloud
+
+    LOCATION = ENV['ONE_LOCATION'].to_s
+    ETC = LOCATION.empty? ? '/etc/one' : "#{LOCATION}/etc"
+    VAR = LOCATION.empty? ? '/var/lib/one' : "#{LOCATION}/var"
+    LOG = LOCATION.empty? ? '/var/log/one' : "#{LOCATION}/var"
+
+    module_function
+
+    def configuration(name)
+        YAML.safe_load(File.read("#{ETC}/#{name}"), :permitted_classes => [Symbol])
+    end
+
+    # serveradmin's secret, which oned wrote at its first start
+    def secret(name)
+        File.read("#{VAR}/.one/#{name}").lines.first.strip.split(':', 2)
+    end
+
+    def scaled(seconds)
+        file = '/usr/lib/onesim/time-scale'
+        factor = ENV['ONESIM_TIME_SCALE'] || (File.read(file) if File.exist?(file)) || '1'
+        seconds * factor.to_f
+    end
+
+    # The session of serveradmin for another user: AES-256-CBC with the secret's digest as key
+    def token_for(user, auth)
+        server, password = auth
+        key = OpenSSL::Digest::SHA256.hexdigest(password)
+        cipher = OpenSSL::Cipher.new('aes-256-cbc').encrypt
+        cipher.key = key[0, 32]
+        cipher.iv = key[0, 16]
+        sealed = cipher.update("#{server}:#{user}:#{Time.now.to_i + 300}") + cipher.final
+        "#{server}:#{user}:#{[sealed].pack('m0')}"
+    end
+
+    # [success, value or text]; raises when oned does not answer
+    def call(endpoint, method, *parameters)
+        values = parameters.map do |p|
+            typed = p.is_a?(Integer) ? "<i4>#{p}</i4>" : "<string>#{escape(p)}</string>"
+            "<param><value>#{typed}</value></param>"
+        end
+        body = "<?xml version=\"1.0\"?><methodCall><methodName>#{method}</methodName>" \
+               "<params>#{values.join}</params></methodCall>"
+        answer = Net::HTTP.post(URI(endpoint), body, 'Content-Type' => 'text/xml').body
+        [answer.include?('<boolean>1</boolean>'), unescape(answer[%r{<string>(.*?)</string>}m, 1].to_s)]
+    end
+
+    def escape(text)
+        text.gsub('&', '&amp;').gsub('<', '&lt;').gsub('>', '&gt;')
+    end
+
+    def unescape(text)
+        text.gsub('&lt;', '<').gsub('&gt;', '>').gsub('&amp;', '&')
+    end
+
+    # Serves until SIGTERM. The block gets method, path, headers and returns [status, type, body].
+    def serve(host, port, stop_seconds, log)
+        server = TCPServer.new(host, port)
+        stopping = Queue.new
+        %w[TERM INT].each {|name| Signal.trap(name) { stopping << name } }
+        log.puts "== Listening on #{host}:#{port}"
+        log.flush
+        Thread.new do
+            loop do
+                client = server.accept
+                Thread.new do
+                    answer(client) {|*request| yield(*request) }
+                rescue SystemCallError, IOError
+                    nil
+                ensure
+                    client.close
+                end
+            end
+        end
+        stopping.pop
+        sleep scaled(stop_seconds)
+        log.puts '== Stopped'
+        exit!(0)
+    end
+
+    REASONS = { 200 => 'OK', 401 => 'Unauthorized', 404 => 'Not Found', 500 => 'Internal Server Error' }.freeze
+
+    def answer(client)
+        method, path = client.gets.to_s.split
+        return if path.nil?
+
+        headers = {}
+        while (line = client.gets) && !line.strip.empty?
+            name, value = line.split(':', 2)
+            headers[name.downcase] = value.to_s.strip
+        end
+        client.read(headers['content-length'].to_i) if headers['content-length']
+        status, type, body =
+            begin
+                yield(method, path.split('?').first, headers)
+            rescue StandardError => e
+                [500, 'text/plain', e.message]
+            end
+        extra = status == 401 ? "WWW-Authenticate: Basic realm=\"Restricted Area\"\r\n" : ''
+        client.write "HTTP/1.1 #{status} #{REASONS[status]}\r\nContent-Type: #{type}\r\n#{extra}" \
+                     "Content-Length: #{body.bytesize}\r\nConnection: close\r\n\r\n#{body}"
+    end
+
+    # [user, password] of basic authentication
+    def basic(headers)
+        kind, value = headers['authorization'].to_s.split
+        return unless kind == 'Basic'
+
+        value.to_s.unpack1('m').split(':', 2)
+    end
+
+end

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Simulated: a probe of the dummy hypervisor.
+echo 'HYPERVISOR=dummy'

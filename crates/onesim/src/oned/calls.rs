@@ -1,0 +1,266 @@
+//! The XML-RPC calls: authentication, the answer's shape, and what is common to all pools.
+//!
+//! A success is `[true, value, 0]`, a failure `[false, "[method] text", code, object, -1]`. What is not
+//! simulated answers like an unknown method. Authorization is simpler than the real one: a user outside the
+//! group oneadmin reaches only what it owns.
+
+use super::Oned;
+use super::session::{Caller, authenticate};
+use crate::db::DbError;
+use crate::objects::{self, ALL, Kind};
+use crate::rpc::{Call, Value};
+use crate::template::Template;
+use crate::xml::Element;
+
+mod hosts;
+mod more;
+mod users;
+mod vms;
+
+/// Error codes of the API.
+pub(crate) mod code {
+    /// The session is not valid.
+    pub(crate) const AUTHENTICATION: i64 = 256;
+    /// The user may not.
+    pub(crate) const AUTHORIZATION: i64 = 512;
+    /// No such object.
+    pub(crate) const NO_EXISTS: i64 = 1024;
+    /// Not in this state.
+    pub(crate) const ACTION: i64 = 2048;
+    /// Wrong parameters.
+    pub(crate) const XML_RPC_API: i64 = 4096;
+    /// Everything else.
+    pub(crate) const INTERNAL: i64 = 8192;
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: i64,
+    text: String,
+    object: i64,
+}
+
+impl Failure {
+    fn new(code: i64, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            text: text.into(),
+            object: -1,
+        }
+    }
+
+    fn no_such(kind: Kind, oid: i64) -> Self {
+        Self {
+            code: code::NO_EXISTS,
+            text: format!("Error getting {} [{oid}].", kind.said),
+            object: oid,
+        }
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        Self::new(code::INTERNAL, format!("Database error: {error}"))
+    }
+}
+
+type Outcome = Result<Value, Failure>;
+
+/// One call on behalf of a user.
+pub(crate) struct Context<'a> {
+    oned: &'a Oned,
+    caller: Caller,
+    call: &'a Call,
+}
+
+impl Context<'_> {
+    /// The parameter at that position; the session is number 0.
+    fn int(&self, at: usize) -> Result<i64, Failure> {
+        self.call
+            .parameters
+            .get(at)
+            .and_then(Value::int)
+            .ok_or_else(|| Failure::new(code::XML_RPC_API, format!("Parameter {at} must be an integer")))
+    }
+
+    fn int_or(&self, at: usize, default: i64) -> i64 {
+        self.call
+            .parameters
+            .get(at)
+            .and_then(Value::int)
+            .unwrap_or(default)
+    }
+
+    fn text(&self, at: usize) -> Result<&str, Failure> {
+        self.call
+            .parameters
+            .get(at)
+            .and_then(Value::text)
+            .ok_or_else(|| Failure::new(code::XML_RPC_API, format!("Parameter {at} must be a string")))
+    }
+
+    fn flag(&self, at: usize) -> bool {
+        matches!(self.call.parameters.get(at), Some(Value::Bool(true)))
+    }
+
+    fn template(&self, at: usize) -> Result<Template, Failure> {
+        Template::from_either(self.text(at)?).map_err(|e| {
+            Failure::new(
+                code::INTERNAL,
+                format!(
+                    "Cannot parse template: {} at line {}, columns 0:0",
+                    e.message, e.line
+                ),
+            )
+        })
+    }
+
+    fn require_admin(&self, operation: &str) -> Result<(), Failure> {
+        if self.caller.is_admin() {
+            return Ok(());
+        }
+        let uid = self.caller.owner.uid;
+        Err(Failure::new(
+            code::AUTHORIZATION,
+            format!("User [{uid}] : Not authorized to perform {operation}."),
+        ))
+    }
+
+    fn object(&self, kind: Kind, oid: i64) -> Result<Element, Failure> {
+        let body = self
+            .oned
+            .store
+            .get(kind, oid)?
+            .ok_or_else(|| Failure::no_such(kind, oid))?;
+        if !self.may_see(kind, &body) {
+            let uid = self.caller.owner.uid;
+            return Err(Failure {
+                code: code::AUTHORIZATION,
+                text: format!(
+                    "User [{uid}] : Not authorized to perform USE {} [{oid}].",
+                    kind.root
+                ),
+                object: oid,
+            });
+        }
+        Ok(body)
+    }
+
+    fn may_see(&self, kind: Kind, body: &Element) -> bool {
+        if self.caller.is_admin() || matches!(kind, objects::ZONE | objects::CLUSTER | objects::GROUP) {
+            return true;
+        }
+        let owner = if kind == objects::USER { "ID" } else { "UID" };
+        body.number_at(&[owner]) == Some(self.caller.owner.uid)
+    }
+
+    /// Fails when the name is taken, in the words of the real daemon.
+    fn name_is_free(&self, kind: Kind, name: &str) -> Result<(), Failure> {
+        match self.oned.store.id_of(kind, name)? {
+            None => Ok(()),
+            Some(oid) => Err(Failure::new(
+                code::INTERNAL,
+                format!(
+                    "NAME is already taken by {} {oid}.",
+                    if kind == objects::NETWORK {
+                        "NET"
+                    } else {
+                        kind.root
+                    }
+                ),
+            )),
+        }
+    }
+}
+
+/// Answers a call; `None` for a method that does not exist.
+pub(crate) fn dispatch(oned: &Oned, call: &Call) -> Option<Value> {
+    let handler = handler_of(&call.method)?;
+    let session = call.parameters.first().and_then(Value::text).unwrap_or_default();
+    let outcome = match authenticate(&oned.store, session) {
+        // A lost database cannot be told from a wrong password: this is what clients see of it.
+        Ok(None) | Err(_) => Err(Failure::new(
+            code::AUTHENTICATION,
+            "User couldn't be authenticated, aborting call.",
+        )),
+        Ok(Some(caller)) => {
+            let context = Context { oned, caller, call };
+            oned.log.line(
+                "ReM",
+                'D',
+                &format!(
+                    "Req:0 UID:{} IP:127.0.0.1 {} invoked ",
+                    context.caller.owner.uid, call.method
+                ),
+            );
+            let _one_at_a_time = oned.turn.lock();
+            match handler {
+                Handler::Info(kind) => info(&context, kind),
+                Handler::Pool(kind) => pool(&context, kind),
+                Handler::Own(run) => run(&context),
+            }
+        }
+    };
+    Some(match outcome {
+        Ok(value) => Value::Array(vec![Value::Bool(true), value, Value::Int(0)]),
+        Err(failure) => {
+            let text = format!("[{}] {}", call.method, failure.text);
+            oned.log
+                .error("ReM", &format!("Req:0 {} result FAILURE {text}", call.method));
+            Value::Array(vec![
+                Value::Bool(false),
+                Value::Text(text),
+                Value::Int(failure.code),
+                Value::Int(failure.object),
+                Value::Int(-1),
+            ])
+        }
+    })
+}
+
+enum Handler {
+    Info(Kind),
+    Pool(Kind),
+    Own(fn(&Context<'_>) -> Outcome),
+}
+
+fn handler_of(method: &str) -> Option<Handler> {
+    let name = method.strip_prefix("one.")?;
+    let own = users::handler(name)
+        .or_else(|| hosts::handler(name))
+        .or_else(|| vms::handler(name))
+        .or_else(|| more::handler(name));
+    if let Some(run) = own {
+        return Some(Handler::Own(run));
+    }
+    let (object, verb) = name.split_once('.')?;
+    if verb != "info" {
+        return None;
+    }
+    ALL.iter().find_map(|kind| {
+        if kind.call == object {
+            Some(Handler::Info(*kind))
+        } else if object.strip_suffix("pool") == Some(kind.call) {
+            Some(Handler::Pool(*kind))
+        } else {
+            None
+        }
+    })
+}
+
+fn info(context: &Context<'_>, kind: Kind) -> Outcome {
+    Ok(Value::Text(context.object(kind, context.int(1)?)?.render()))
+}
+
+fn pool(context: &Context<'_>, kind: Kind) -> Outcome {
+    let mut answer = Element::new(kind.pool);
+    answer.children = context
+        .oned
+        .store
+        .all(kind)?
+        .into_iter()
+        .filter(|body| context.may_see(kind, body))
+        .collect();
+    Ok(Value::Text(answer.render()))
+}
