@@ -3,6 +3,8 @@
 //!
 //! What a value must look like is checked in `resolve`.
 
+use std::fmt::Write as _;
+
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
@@ -140,6 +142,26 @@ pub fn nearest(given: &str) -> Option<&'static str> {
         .min()
         .filter(|&(edits, name)| edits <= 3 && edits * 3 < name.len())
         .map(|(_, name)| name)
+}
+
+/// The table as Markdown, for the documentation.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = "| Setting | Default | What it is |\n|---|---|---|\n".to_owned();
+    for Setting {
+        name,
+        default,
+        description,
+        kind,
+    } in TABLE
+    {
+        let file = match kind {
+            Kind::Plain => String::new(),
+            Kind::Secret => format!(" or `{name}_FILE`"),
+        };
+        let _ = writeln!(text, "| `{name}`{file} | {default} | {description} |");
+    }
+    text
 }
 
 /// Number of insertions, deletions and substitutions that turn `a` into `b`.

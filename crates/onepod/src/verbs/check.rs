@@ -1,13 +1,295 @@
-//! `onepod check`.
+//! `onepod check`: the settings and services.toml judged, and the plan of a start printed. Writes nothing and reaches
+//! for nothing outside of the pod.
 
+use std::env;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use super::{EXIT_USAGE, complain, say};
+use crate::paths::Paths;
+use crate::settings::{self, Database, Origin, Settings, table};
+use crate::supervisor::config::Config;
 
 /// Arguments of `onepod check`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Print the reference of all settings as Markdown instead
+    #[arg(long)]
+    pub reference: bool,
+    /// Directory under which every path lies; another one than / is for tests
+    #[arg(long, default_value = "/", hide = true)]
+    pub root: PathBuf,
+}
 
 /// Runs the verb.
 #[must_use]
-pub fn run(_args: Args) -> ExitCode {
-    ExitCode::FAILURE
+pub fn run(args: Args) -> ExitCode {
+    if args.reference {
+        say(&table::reference());
+        return ExitCode::SUCCESS;
+    }
+    match check(env::vars_os(), &Paths::new(args.root)) {
+        Ok(plan) => {
+            say(&plan);
+            ExitCode::SUCCESS
+        }
+        Err(mistakes) => {
+            complain(&mistakes);
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// The plan, or every mistake.
+fn check(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    paths: &Paths,
+) -> Result<String, String> {
+    match Config::load(&paths.services()) {
+        Ok(config) => settings::settle_with(environment, &config.names())
+            .map(|settings| plan(&settings, &config, paths))
+            .map_err(|mistakes| mistakes.to_string()),
+        Err(error) => match settings::settle(environment) {
+            Ok(_) => Err(error.to_string()),
+            Err(mistakes) => Err(format!("{error}\n{mistakes}")),
+        },
+    }
+}
+
+fn plan(settings: &Settings, config: &Config, paths: &Paths) -> String {
+    let mut text = format!(
+        "OpenNebula {} would be started with these settings:\n\n",
+        release(paths)
+    );
+    let mut rows = vec![["SETTING".to_owned(), "VALUE".to_owned(), "FROM".to_owned()]];
+    rows.extend(settings.rows().iter().map(|row| {
+        let from = match &row.origin {
+            Origin::Unset => "default".to_owned(),
+            given => given.to_string(),
+        };
+        [row.name.to_owned(), row.value.clone(), from]
+    }));
+    rows.extend(
+        settings
+            .overrides()
+            .rows()
+            .into_iter()
+            .map(|(key, value)| [key, value, "ONEPOD_CONFIG".to_owned()]),
+    );
+    text.push_str(&aligned(&rows));
+
+    text.push_str("\nServices:\n\n");
+    let mut rows = Vec::new();
+    for name in config.names() {
+        let state = if settings.disabled().contains(name) {
+            "off (ONEPOD_DISABLE)"
+        } else {
+            "on"
+        };
+        rows.push([name.to_owned(), state.to_owned(), String::new()]);
+    }
+    text.push_str(&aligned(&rows));
+
+    text.push_str("\nA start would write:\n\n");
+    text.push_str(&aligned(&writes(settings, paths)));
+    text.push_str("\nNothing was written.\n");
+    text
+}
+
+/// What a start writes, by looking and without touching.
+fn writes(settings: &Settings, paths: &Paths) -> Vec<[String; 3]> {
+    let row = |path: PathBuf, what: String| [path.display().to_string(), what, String::new()];
+    let kept = |path: PathBuf, setting: &str, given: bool, otherwise: &str| {
+        let what = match (path.exists(), given) {
+            (true, _) => "kept".to_owned(),
+            (false, true) => format!("from {setting}"),
+            (false, false) => otherwise.to_owned(),
+        };
+        row(path, what)
+    };
+    let ssh_directory = paths.ssh_dir();
+    let has_key = ["id_ed25519", "id_ecdsa", "id_rsa"]
+        .iter()
+        .any(|name| ssh_directory.join(name).exists());
+    let ssh = match (settings.ssh_key(), has_key) {
+        (Some(key), _) => format!(
+            "{} from SSH_PRIVATE_KEY; another key of that name is moved aside",
+            key.file_name()
+        ),
+        (None, true) => "the key is kept".to_owned(),
+        (None, false) => "a new ed25519 key".to_owned(),
+    };
+    let database = match settings.database() {
+        Database::Sqlite => format!("sqlite, {}", paths.sqlite().display()),
+        Database::MySql(server) => {
+            format!(
+                "mysql, {} at {}:{} as {}",
+                server.name(),
+                server.host(),
+                server.port(),
+                server.user()
+            )
+        }
+    };
+    vec![
+        row(
+            paths.etc_one(),
+            format!("emptied and filled from {}", paths.pristine_etc().display()),
+        ),
+        row(
+            paths.oned_conf(),
+            format!("DB ({database}), HOSTNAME {}", settings.hostname()),
+        ),
+        row(
+            paths.monitord_conf(),
+            format!("MONITOR_ADDRESS {}", settings.monitor_address()),
+        ),
+        row(
+            paths.remotes(),
+            "this release's files where they differ; remotes/etc is kept".to_owned(),
+        ),
+        kept(
+            paths.one_auth(),
+            "ONEADMIN_PASSWORD",
+            settings.oneadmin_password().is_some(),
+            "generated, unless the database has users already",
+        ),
+        kept(
+            paths.one_key(),
+            "ONE_KEY",
+            settings.one_key().is_some(),
+            "made by oned",
+        ),
+        match settings.fireedge_key() {
+            Some(_) => row(paths.fireedge_key(), "from FIREEDGE_KEY".to_owned()),
+            None => kept(paths.fireedge_key(), "FIREEDGE_KEY", false, "made by FireEdge"),
+        },
+        row(ssh_directory, ssh),
+    ]
+}
+
+fn release(paths: &Paths) -> String {
+    fs::read_to_string(paths.release())
+        .map_or_else(|_| "(unknown release)".to_owned(), |text| text.trim().to_owned())
+}
+
+/// Rows of three columns, each as wide as its widest cell.
+fn aligned(rows: &[[String; 3]]) -> String {
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let (first, second) = (width(0).unwrap_or_default(), width(1).unwrap_or_default());
+    let mut text = String::new();
+    for [name, value, from] in rows {
+        let line = format!("  {name:first$}  {value:second$}  {from}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::settings::SshKey;
+
+    const SERVICES: &str = r#"
+[services.oned]
+command = ["/usr/bin/oned", "-f"]
+essential = true
+readiness = { tcp = "127.0.0.1:2633" }
+
+[services.oneflow]
+command = ["/usr/bin/ruby", "/usr/lib/one/oneflow/oneflow-server.rb"]
+after = ["oned"]
+readiness = { tcp = "127.0.0.1:2474" }
+"#;
+
+    /// A root with what the image carries for the check.
+    fn root(services: &str) -> (TempDir, Paths) {
+        let dir = TempDir::new().unwrap();
+        let paths = Paths::new(dir.path());
+        fs::create_dir_all(paths.share()).unwrap();
+        fs::write(paths.services(), services).unwrap();
+        fs::write(paths.release(), "7.0.0\n").unwrap();
+        (dir, paths)
+    }
+
+    fn check_in(root: &(TempDir, Paths), pairs: &[(&str, &str)]) -> Result<String, String> {
+        let environment = pairs
+            .iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let place = root.0.path().to_str().unwrap();
+        let strip = |text: String| text.replace(place, "");
+        check(environment, &root.1).map(strip).map_err(strip)
+    }
+
+    #[test]
+    fn the_plan_of_a_small_installation() {
+        let root = root(SERVICES);
+        insta::assert_snapshot!(check_in(&root, &[("OPENNEBULA_HOSTNAME", "opennebula-0")]).unwrap());
+    }
+
+    #[test]
+    fn the_plan_with_a_server_and_every_secret_shows_none_of_them() {
+        let root = root(SERVICES);
+        fs::create_dir_all(root.1.auth_dir()).unwrap();
+        fs::write(root.1.one_auth(), "oneadmin:kept").unwrap();
+        let (password, database) = (root.0.path().join("oneadmin"), root.0.path().join("database"));
+        fs::write(&password, "hunter2hunter2\n").unwrap();
+        fs::write(&database, "hunter3hunter3\n").unwrap();
+        let (one_key, fireedge_key, key) = ("7e".repeat(32), "K".repeat(32), SshKey::generate().unwrap());
+        let text = check_in(
+            &root,
+            &[
+                ("ONEADMIN_PASSWORD_FILE", password.to_str().unwrap()),
+                ("ONE_KEY", &one_key),
+                ("FIREEDGE_KEY", &fireedge_key),
+                ("SSH_PRIVATE_KEY", key.pem().expose()),
+                ("DB_BACKEND", "mysql"),
+                ("DB_HOST", "opennebula-mariadb"),
+                ("DB_PASSWORD_FILE", database.to_str().unwrap()),
+                ("OPENNEBULA_HOSTNAME", "one.example.org"),
+                ("OPENNEBULA_MONITOR_ADDRESS", "192.0.2.7"),
+                ("ONEPOD_DISABLE", "oneflow"),
+            ],
+        )
+        .unwrap();
+        for secret in ["hunter", "7e7e", "KKKK", "BEGIN"] {
+            assert!(!text.contains(secret), "{secret} is in\n{text}");
+        }
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn mistakes_in_settings_and_services_come_together() {
+        let root = root("[services.oned]\ncommand = []\n");
+        let text = check_in(&root, &[("DB_BACKEND", "mysql"), ("ONEPOD_LISTEN", "8080")]).unwrap_err();
+        for part in ["services.toml", "DB_HOST", "DB_PASSWORD", "ONEPOD_LISTEN"] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_check_writes_nothing() {
+        let root = root(SERVICES);
+        let list = || {
+            let mut found: Vec<_> = fs::read_dir(root.0.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .collect();
+            found.sort();
+            found
+        };
+        let before = list();
+        check_in(&root, &[("OPENNEBULA_HOSTNAME", "opennebula-0")]).unwrap();
+        assert_eq!(list(), before);
+    }
 }

@@ -1,0 +1,102 @@
+use super::*;
+
+fn mistakes(yaml: &str) -> Vec<String> {
+    Overrides::parse(yaml).unwrap_err()
+}
+
+#[test]
+fn reads_the_three_kinds_of_places() {
+    let overrides = Overrides::parse(
+        "oned:\n  MONITORING_INTERVAL_DATASTORE: 60\n  db/connections: 10\n  VM_MAD[NAME=kvm]/ARGUMENTS: \"-t 15 kvm\"\n\
+         monitord:\n  PROBES_PERIOD/BEACON_HOST: \"60\"\n",
+    )
+    .unwrap();
+    let rows: Vec<String> = overrides
+        .rows()
+        .iter()
+        .map(|(place, value)| format!("{place} = {value}"))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "oned.conf MONITORING_INTERVAL_DATASTORE = 60",
+            "oned.conf VM_MAD[NAME=kvm]/ARGUMENTS = -t 15 kvm",
+            "oned.conf DB/CONNECTIONS = 10",
+            "monitord.conf PROBES_PERIOD/BEACON_HOST = 60",
+        ]
+    );
+    assert!(!overrides.is_empty());
+}
+
+#[test]
+fn nothing_is_nothing() {
+    for yaml in ["", "# none yet\n", "oned:\nmonitord:\n", "oned: {}\n", "{}\n"] {
+        assert_eq!(Overrides::parse(yaml), Ok(Overrides::default()), "{yaml:?}");
+    }
+}
+
+#[test]
+fn numbers_are_written_as_opennebula_reads_them() {
+    let yaml = "oned:\n  A: -1\n  B: 0.5\n  C: 2.5e+06\n  D: 250000\n  E: \"007\"\n  F: a: b\n";
+    assert!(Overrides::parse(yaml).is_err());
+    let overrides = Overrides::parse(&yaml.replace("a: b", "02:00")).unwrap();
+    let values: Vec<&str> = overrides.oned().iter().map(|one| one.value.as_str()).collect();
+    assert_eq!(values, ["-1", "0.5", "2500000", "250000", "007", "02:00"]);
+}
+
+#[test]
+fn every_mistake_is_listed() {
+    assert_eq!(
+        mistakes(
+            "oned:\n  HOSTNAME: front\n  DB/PASSWD: secret\n  TWO WORDS: 1\n  SHOWBACK_ONLY_RUNNING: true\n  \
+             DB: {PORT: 1}\n  A: \"x]]>\"\n  port: 2634\n  B: 1\n  b: 2\n\
+             monitord:\n  NETWORK/MONITOR_ADDRESS: 10.0.0.1\n  LOG/SYSTEM: std\n"
+        ),
+        [
+            "oned: A cannot be written: it contains `]]>`, at which OpenNebula stops reading the file",
+            "oned: DB is neither text nor a number (the keys of a vector are written VECTOR/KEY)",
+            "oned: DB/PASSWD cannot be set here: use DB_PASSWORD or DB_PASSWORD_FILE",
+            "oned: HOSTNAME cannot be set here: use OPENNEBULA_HOSTNAME",
+            "oned: SHOWBACK_ONLY_RUNNING is true or false to YAML, and OpenNebula has words for that: write \
+             \"YES\" or \"NO\", in quotes",
+            "oned: \"TWO WORDS\" is no place in the file: write NAME, VECTOR/KEY or VECTOR[KEY=value]/KEY",
+            "oned: B is given twice (case does not count)",
+            "oned: PORT cannot be set here: the services of the pod and its probes reach the API at 2633",
+            "monitord: LOG/SYSTEM cannot be set here: the pod's log follows the file that monitord writes",
+            "monitord: NETWORK/MONITOR_ADDRESS cannot be set here: use OPENNEBULA_MONITOR_ADDRESS",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_part_and_broken_yaml_are_named_with_their_line() {
+    let unknown = mistakes("oned:\n  A: 1\nsunstone:\n  B: 2\n");
+    assert!(
+        unknown[0].contains("sunstone") && unknown[0].contains("monitord"),
+        "{unknown:?}"
+    );
+    let twice = mistakes("oned:\n  A: 1\n  A: 2\n");
+    assert!(twice[0].contains('3'), "{twice:?}");
+    let broken = mistakes("oned:\n\tA: 1\n");
+    assert!(broken[0].contains('2'), "{broken:?}");
+    assert!(!mistakes("just text\n").is_empty());
+}
+
+#[test]
+fn places_are_read_and_shown_alike() {
+    for text in [
+        "PORT",
+        "DB/CONNECTIONS",
+        "IM_MAD[NAME=kvm]/THREADS",
+        "A[B=x]/y=[z]/C",
+        "A[B=]/C",
+    ] {
+        let place: Place = text.parse().unwrap();
+        assert_eq!(place.to_string(), text);
+    }
+    for bad in [
+        "", "/", "A/", "/B", "A/B/C", "A[B]/C", "A[B=c]", "A[B=c]/", "A-B", "A B", " A", "[B=c]/D",
+    ] {
+        assert!(bad.parse::<Place>().is_err(), "{bad}");
+    }
+}
