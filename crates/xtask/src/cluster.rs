@@ -1,0 +1,116 @@
+//! The one-node Kubernetes of `cluster/`: its script with this checkout's settings, and what is loaded into it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::repo::Repo;
+use crate::sh::{Cmd, cmd};
+
+/// One cluster: which one it is, is in the folder of its state and in the addresses of its link.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    repo: Repo,
+    /// The folder of its state, below the checkout's.
+    pub(crate) state: PathBuf,
+    link: String,
+}
+
+impl Cluster {
+    /// The one of `up`.
+    pub(crate) fn of_up(repo: &Repo) -> Self {
+        Self::new(repo, "cluster", "CLUSTER_LINK", "10.213.0")
+    }
+
+    /// The one of the scenarios: beside that of `up`, and without touching it.
+    pub(crate) fn of_scenarios(repo: &Repo) -> Self {
+        Self::new(repo, "e2e", "E2E_CLUSTER_LINK", "10.214.0")
+    }
+
+    fn new(repo: &Repo, name: &str, variable: &str, link: &str) -> Self {
+        let link = std::env::var(variable).unwrap_or_else(|_| link.to_owned());
+        Self {
+            repo: repo.clone(),
+            state: repo.state.join(name),
+            link,
+        }
+    }
+
+    /// The script with arguments.
+    pub(crate) fn script<T: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = T>) -> Cmd {
+        cmd(self.repo.root.join("cluster/cluster"))
+            .args(args)
+            .env("CLUSTER_STATE", &self.state)
+            .env("CLUSTER_LINK", &self.link)
+    }
+
+    /// The address of the node, as the machine sees it.
+    pub(crate) fn node_ip(&self) -> String {
+        format!("{}.2", self.link)
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.state.join("admin.kubeconfig")
+    }
+
+    /// Starts it, or does nothing when it runs.
+    pub(crate) fn up(&self) -> Result<()> {
+        self.script(["up"]).run(&self.log("up"))
+    }
+
+    /// Ends it and removes its state.
+    pub(crate) fn purge(&self) -> Result<()> {
+        self.script(["down", "--purge"]).run(&self.log("down"))
+    }
+
+    /// Loads the archive that `archive` makes, unless the cluster has this content under this name. True when it was
+    /// loaded now.
+    pub(crate) fn load(
+        &self,
+        name: &str,
+        number: &str,
+        archive: impl FnOnce() -> Result<PathBuf>,
+    ) -> Result<bool> {
+        let slug: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let mark = self.state.join("loaded").join(slug);
+        if fs::read_to_string(&mark).is_ok_and(|loaded| loaded == number) {
+            return Ok(false);
+        }
+        let tar = archive()?;
+        self.script(["load".as_ref(), tar.as_os_str()])
+            .run(&self.log("load"))?;
+        fs::remove_file(&tar).with_context(|| tar.display().to_string())?;
+        fs::create_dir_all(self.state.join("loaded")).context("the cluster's state")?;
+        fs::write(&mark, number).with_context(|| mark.display().to_string())?;
+        Ok(true)
+    }
+
+    fn log(&self, what: &str) -> PathBuf {
+        let name = self.state.file_name().unwrap_or_default().to_string_lossy();
+        self.repo.logs().join(format!("{name}-{what}.log"))
+    }
+}
+
+/// Compiles the programs of the cluster, unless they are in the cache.
+pub(crate) fn build(repo: &Repo) -> Result<()> {
+    let go = crate::sh::which("go")
+        .and_then(|go| go.parent().map(PathBuf::from))
+        .unwrap_or_default();
+    let path = format!("{}:{}", std::env::var("PATH").unwrap_or_default(), go.display());
+    cmd(repo.root.join("cluster/cluster"))
+        .arg("build")
+        .env("PATH", path)
+        .run(&repo.logs().join("programs.log"))
+}
+
+/// Where the programs are.
+pub(crate) fn programs(repo: &Repo) -> Result<PathBuf> {
+    Ok(PathBuf::from(
+        cmd(repo.root.join("cluster/cluster")).arg("bin").read()?,
+    ))
+}

@@ -1,0 +1,203 @@
+//! What a cluster may leave behind on the machine, read before and after: a difference is a defect of `down`.
+//!
+//! It compares what the kernel holds, and the few folders outside of the state that a node mounts over. What
+//! other programs do at the same time shows too, which is why a difference has some seconds to go away.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::sh::{cmd, tail};
+
+/// How long a difference may stay: the kernel takes a namespace down after its last process has gone.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Settings of the whole machine that a kubelet or kube-proxy would change.
+const SETTINGS: &[&str] = &[
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "net/ipv4/ip_forward",
+    "net/netfilter/nf_conntrack_max",
+];
+
+/// One reading.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reading(BTreeSet<String>);
+
+impl Reading {
+    /// Reads the machine; `state` is the folder of the cluster's state, whose users are looked for.
+    pub(crate) fn take(state: &Path) -> Self {
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
+            found.insert(format!("interface {}", entry.file_name().to_string_lossy()));
+        }
+        for line in fs::read_to_string("/proc/self/mountinfo")
+            .unwrap_or_default()
+            .lines()
+        {
+            if let Some(place) = line.split(' ').nth(4) {
+                found.insert(format!("mount {place}"));
+            }
+        }
+        cgroups(Path::new("/sys/fs/cgroup"), &mut found);
+        for dir in [
+            "/var/lib/kubelet",
+            "/var/lib/cni",
+            "/run/netns",
+            "/usr/libexec/kubernetes",
+            "/etc/cni",
+        ] {
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                found.insert(format!("file {}", entry.path().display()));
+            }
+            if Path::new(dir).exists() {
+                found.insert(format!("file {dir}"));
+            }
+        }
+        for name in SETTINGS {
+            if let Ok(value) = fs::read_to_string(Path::new("/proc/sys").join(name)) {
+                found.insert(format!("setting {name} = {}", value.trim()));
+            }
+        }
+        for line in cmd("nft")
+            .args(["list", "tables"])
+            .read()
+            .unwrap_or_default()
+            .lines()
+        {
+            found.insert(format!("firewall {line}"));
+        }
+        for line in cmd("ip")
+            .args(["route", "show", "table", "all"])
+            .read()
+            .unwrap_or_default()
+            .lines()
+        {
+            found.insert(format!("route {}", line.trim()));
+        }
+        processes(state, &mut found);
+        Self(found)
+    }
+
+    /// What is different now, line by line with + and -; empty when nothing is.
+    fn difference(&self, now: &Self) -> String {
+        let mut text = String::new();
+        for line in now.0.difference(&self.0) {
+            let _ = writeln!(text, "+ {line}");
+        }
+        for line in self.0.difference(&now.0) {
+            let _ = writeln!(text, "- {line}");
+        }
+        text
+    }
+
+    /// Refuses unless the machine becomes as it was.
+    pub(crate) fn expect_again(&self, state: &Path) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let difference = self.difference(&Self::take(state));
+            if difference.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "the machine is not as it was before the cluster:\n{}",
+                    tail(&difference, 40)
+                );
+            }
+            pause(Duration::from_millis(500));
+        }
+    }
+}
+
+/// Between two readings.
+fn pause(time: Duration) {
+    let (_keep, never) = channel::<()>();
+    let _ = never.recv_timeout(time);
+}
+
+fn cgroups(dir: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.insert(format!("cgroup {}", entry.path().display()));
+            cgroups(&entry.path(), found);
+        }
+    }
+}
+
+/// Processes that name the state in their command line or have a file of it as their root or working folder.
+fn processes(state: &Path, found: &mut BTreeSet<String>) {
+    let state = state.to_string_lossy();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.bytes().all(|byte| byte.is_ascii_digit()) || name == std::process::id().to_string() {
+            continue;
+        }
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let works_there = ["cwd", "root"].iter().any(|link| {
+            fs::read_link(entry.path().join(link))
+                .is_ok_and(|place| place.to_string_lossy().starts_with(&*state))
+        });
+        if line.contains(&*state) || works_there {
+            found.insert(format!("process {name} {}", line.trim()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(lines: &[&str]) -> Reading {
+        Reading(lines.iter().map(|&line| line.to_owned()).collect())
+    }
+
+    #[test]
+    fn a_difference_tells_what_came_and_what_went() {
+        let before = reading(&["mount /", "interface lo"]);
+        let after = reading(&["mount /", "interface k8s"]);
+        assert_eq!(before.difference(&after), "+ interface k8s\n- interface lo\n");
+        assert_eq!(before.difference(&before), "");
+    }
+
+    #[test]
+    fn a_process_that_works_in_the_state_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().canonicalize().unwrap();
+        let before = Reading::take(&state);
+        assert!(
+            !before.0.iter().any(|line| line.starts_with("process ")),
+            "{before:?}"
+        );
+        // Waits on its standard input, which ends with the test.
+        let file = state.join("log");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                cmd("sh")
+                    .args(["-c", "until [ -e stop ]; do read -t 1 x || :; done"])
+                    .dir(&state)
+                    .logged(&file)
+            });
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let mut seen = false;
+            while !seen && Instant::now() < deadline {
+                seen = Reading::take(&state)
+                    .0
+                    .iter()
+                    .any(|line| line.starts_with("process "));
+            }
+            fs::write(state.join("stop"), "").unwrap();
+            assert!(seen);
+        });
+    }
+}

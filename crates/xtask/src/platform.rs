@@ -1,0 +1,107 @@
+//! What `up` runs on: kind where a Docker engine answers, else the cluster of `cluster/`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cluster::{self, Cluster};
+use crate::images::{Image, Origin, Source, Store, onepod, simulator};
+use crate::kind::Kind;
+use crate::progress::Progress;
+use crate::repo::Repo;
+use crate::sh::{Cmd, cmd, command};
+use crate::{apt, machine};
+
+/// A cluster that is up, and how to reach it.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) kubeconfig: PathBuf,
+    /// `ADDRESS:PORT` of the Ingress controller, from this machine.
+    pub(crate) ingress: String,
+    /// How a person calls kubectl.
+    pub(crate) kubectl: String,
+    pub(crate) root: PathBuf,
+    pub(crate) helm: Vec<String>,
+    /// Whether the front-end's image that is loaded differs from the one of before.
+    pub(crate) image_is_new: bool,
+    pub(crate) origin: Origin,
+}
+
+impl Platform {
+    /// Helm with arguments.
+    pub(crate) fn helm<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Cmd {
+        command(&self.helm).args(args).env("KUBECONFIG", &self.kubeconfig)
+    }
+
+    /// Kubectl with arguments, as a person calls it in the checkout.
+    pub(crate) fn kubectl<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Cmd {
+        let words: Vec<String> = self.kubectl.split(' ').map(str::to_owned).collect();
+        command(&words).args(args).dir(&self.root)
+    }
+}
+
+/// Whether a Docker engine answers, rather than that there is a client.
+pub(crate) fn docker_answers() -> bool {
+    cmd("timeout").args(["10", "docker", "info"]).succeeds()
+}
+
+/// Everything up to a cluster that has the images.
+pub(crate) fn start(repo: &Repo, progress: &mut Progress) -> Result<Platform> {
+    if docker_answers() {
+        return Kind::new(repo).start(progress);
+    }
+    progress.step("machine", || machine::check(repo))?;
+    progress.step("packages of the system", || apt::install(repo, &[apt::CLUSTER]))?;
+    let images = build(repo, progress)?;
+    let cluster = Cluster::of_up(repo);
+    progress.step("cluster", || cluster.up())?;
+    let image_is_new = progress.step("images into the cluster", || images.load(&cluster))?;
+    Ok(Platform {
+        kubeconfig: cluster.kubeconfig(),
+        ingress: format!("{}:30080", cluster.node_ip()),
+        kubectl: "cluster/cluster kubectl".to_owned(),
+        root: repo.root.clone(),
+        helm: vec![cluster::programs(repo)?.join("helm").display().to_string()],
+        image_is_new,
+        origin: images.origin,
+    })
+}
+
+/// What the offline cluster runs.
+#[derive(Debug)]
+pub(crate) struct Images {
+    store: Store,
+    mariadb: Image,
+    front_end: Image,
+    pub(crate) origin: Origin,
+}
+
+impl Images {
+    /// Loads what the cluster does not have yet. True when the front-end's image was loaded now.
+    pub(crate) fn load(&self, cluster: &Cluster) -> Result<bool> {
+        self.mariadb.load(&self.store, cluster)?;
+        self.front_end.load(&self.store, cluster)
+    }
+}
+
+/// Compiles the cluster's programs and builds the images. Each part does nothing when it is there.
+pub(crate) fn build(repo: &Repo, progress: &mut Progress) -> Result<Images> {
+    progress.step("programs of the cluster (compiled once, 5 to 10 minutes)", || {
+        cluster::build(repo)
+    })?;
+    let store = Store::open(repo);
+    let base = progress.step("base image", || store.base())?;
+    let mariadb = progress.step("database image", || store.mariadb(&base))?;
+    let onepod = progress.step("onepod", || onepod(repo))?;
+    let origin = Origin::choose(repo);
+    let source = progress.step("OpenNebula packages", || {
+        Source::prepare(repo, &origin, || simulator(repo))
+    })?;
+    let front_end = progress.step("front-end image", || store.front_end(&base, &onepod, &source))?;
+    Ok(Images {
+        store,
+        mariadb,
+        front_end,
+        origin,
+    })
+}

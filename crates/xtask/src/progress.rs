@@ -1,0 +1,225 @@
+//! What is said while a verb runs: steps with their seconds, and one table at the end.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command's terminal is its user interface"
+)]
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result};
+
+/// Counts steps and their seconds.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    since: Instant,
+    rows: Vec<Row>,
+}
+
+/// One step that has ended.
+#[derive(Debug)]
+pub(crate) struct Row {
+    name: String,
+    seconds: f64,
+    counts: Counts,
+    remark: String,
+}
+
+/// How many tests passed and failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+}
+
+impl Counts {
+    /// A step that is one test in itself.
+    pub(crate) const PASSED: Self = Self { passed: 1, failed: 0 };
+    pub(crate) const FAILED: Self = Self { passed: 0, failed: 1 };
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+impl Progress {
+    pub(crate) fn start() -> Self {
+        Self {
+            since: Instant::now(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// A step that everything after it needs: an error ends the verb.
+    pub(crate) fn step<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.say(name);
+        let since = Instant::now();
+        let value = work().map_err(|error| error.context(format!("step \"{name}\"")))?;
+        self.done(name, since, Counts::default(), String::new());
+        Ok(value)
+    }
+
+    /// A step of tests: it counts, and an error is a failed test, not the end.
+    pub(crate) fn test(&mut self, name: &str, work: impl FnOnce() -> Result<Counts>) -> bool {
+        self.say(name);
+        let since = Instant::now();
+        let (counts, remark) = match work() {
+            Ok(counts) => (counts, String::new()),
+            Err(error) => {
+                complain(&error);
+                (Counts::FAILED, first_line(&format!("{error:#}")))
+            }
+        };
+        self.done(name, since, counts, remark);
+        counts.failed == 0
+    }
+
+    /// A step that was not tried because of an earlier one: as good as failed.
+    pub(crate) fn not_tried(&mut self, name: &str, because: &str) {
+        self.done(
+            name,
+            Instant::now(),
+            Counts::FAILED,
+            format!("not tried: {because}"),
+        );
+    }
+
+    fn say(&self, what: &str) {
+        println!("[{}] {what} …", clock(self.since.elapsed()));
+    }
+
+    fn done(&mut self, name: &str, since: Instant, counts: Counts, remark: String) {
+        let seconds = since.elapsed().as_secs_f64();
+        let outcome = if counts.failed > 0 { "FAILED" } else { "done" };
+        println!(
+            "[{}] {name}: {outcome} in {seconds:.1} s",
+            clock(self.since.elapsed())
+        );
+        self.rows.push(Row {
+            name: name.to_owned(),
+            seconds,
+            counts,
+            remark,
+        });
+    }
+
+    /// Prints the table of the steps and the line that sums the tests up; true when none failed.
+    pub(crate) fn report(&self) -> bool {
+        let (text, total) = table(&self.rows, self.since.elapsed());
+        println!("\n{text}");
+        total.failed == 0
+    }
+}
+
+/// The table of the steps, and the sum of the counts.
+fn table(rows: &[Row], elapsed: Duration) -> (String, Counts) {
+    let width = rows
+        .iter()
+        .map(|row| row.name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(4);
+    let mut total = Counts::default();
+    let mut text = format!(
+        "{:width$} {:>9} {:>7} {:>7}\n",
+        "step", "seconds", "passed", "failed"
+    );
+    for Row {
+        name,
+        seconds,
+        counts,
+        remark,
+    } in rows
+    {
+        total += *counts;
+        let _ = writeln!(
+            text,
+            "{}",
+            format!(
+                "{name:width$} {seconds:>9.1} {:>7} {:>7} {remark}",
+                counts.passed, counts.failed
+            )
+            .trim_end()
+        );
+    }
+    let _ = writeln!(text, "{:width$} {:>9.1}", "all", elapsed.as_secs_f64());
+    let _ = write!(text, "\n{} passed, {} failed", total.passed, total.failed);
+    (text, total)
+}
+
+/// Prints a line of the verb's own.
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Says that a command runs for longer than one would think.
+pub(crate) fn still(what: &str, elapsed: Duration, log: &Path) {
+    let what: String = what.chars().take(60).collect();
+    println!(
+        "        … `{}` for {} s now ({})",
+        what.trim_end(),
+        elapsed.as_secs(),
+        log.display()
+    );
+}
+
+/// Prints an error with its causes.
+pub(crate) fn complain(error: &Error) {
+    eprintln!("error: {error:#}");
+}
+
+fn clock(elapsed: Duration) -> String {
+    format!("{:>2}:{:02}", elapsed.as_secs() / 60, elapsed.as_secs() % 60)
+}
+
+fn first_line(text: &str) -> String {
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(100)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_ends_with_the_sum() {
+        let row = |name: &str, passed, failed, remark: &str| Row {
+            name: name.to_owned(),
+            seconds: 1.25,
+            counts: Counts { passed, failed },
+            remark: remark.to_owned(),
+        };
+        let rows = [
+            row("format", 1, 0, ""),
+            row("crates", 40, 2, ""),
+            row("scenarios", 0, 1, "not tried: no image"),
+        ];
+        let (text, total) = table(&rows, Duration::from_secs(9));
+        assert_eq!(
+            total,
+            Counts {
+                passed: 41,
+                failed: 3
+            }
+        );
+        assert_eq!(
+            text,
+            "step        seconds  passed  failed\n\
+             format          1.2       1       0\n\
+             crates          1.2      40       2\n\
+             scenarios       1.2       0       1 not tried: no image\n\
+             all             9.0\n\
+             \n\
+             41 passed, 3 failed"
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! `check`: what can be said of the repository without a cluster, in under two minutes once it is compiled.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::progress::{self, Counts, Progress};
+use crate::repo::Repo;
+use crate::sh::{cmd, tail};
+use crate::{apt, cluster};
+
+/// The release that is compiled where no cargo-deny is in the cache.
+const CARGO_DENY: &str = "0.18.9";
+/// Where cargo-deny's list of known faults lives.
+const ADVISORIES: &str = "https://github.com/rustsec/advisory-db/info/refs?service=git-upload-pack";
+
+pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
+    let mut progress = Progress::start();
+    set_up(repo, &mut progress)?;
+    statics(repo, &mut progress);
+    progress.test("unit tests", || cargo_test(repo, &["--lib", "--bins"]));
+    Ok(if progress.report() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The tools of the checks.
+pub(crate) fn set_up(repo: &Repo, progress: &mut Progress) -> Result<()> {
+    progress.step("packages of the system", || {
+        apt::install(repo, &[apt::CLUSTER, apt::TESTS])
+    })?;
+    progress.step("programs of the cluster (compiled once, 5 to 10 minutes)", || {
+        cluster::build(repo)
+    })?;
+    progress.step("cargo-deny (compiled once)", || {
+        if cargo_deny(repo).exists() {
+            return Ok(());
+        }
+        cmd("cargo")
+            .args([
+                "install",
+                "cargo-deny",
+                "--version",
+                CARGO_DENY,
+                "--locked",
+                "--debug",
+                "--root",
+            ])
+            .arg(tools(repo))
+            .run(&repo.logs().join("cargo-deny.log"))
+    })
+}
+
+/// Everything that reads the repository and runs nothing of it.
+pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
+    let log = |name: &str| repo.logs().join(format!("{name}.log"));
+    let one = |result: Result<()>| result.map(|()| Counts::PASSED);
+    progress.test("format", || {
+        one(cmd("cargo")
+            .args(["fmt", "--all", "--check"])
+            .dir(&repo.root)
+            .run(&log("fmt")))
+    });
+    progress.test("lints", || {
+        let args = [
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ];
+        one(cmd("cargo").args(args).dir(&repo.root).run(&log("clippy")))
+    });
+    progress.test("dependencies", || {
+        let check = |what: &[&str]| {
+            cmd(cargo_deny(repo))
+                .args(["--workspace", "--all-features", "check"])
+                .args(what)
+                .dir(&repo.root)
+                .run(&log("deny"))
+        };
+        check(&["bans", "licenses", "sources"])?;
+        if cmd("curl")
+            .args([
+                "--fail",
+                "--silent",
+                "--max-time",
+                "5",
+                "--output",
+                "/dev/null",
+                ADVISORIES,
+            ])
+            .succeeds()
+        {
+            check(&["advisories"])?;
+        } else {
+            progress::say("        the list of known faults (RustSec) cannot be reached from here: left out");
+        }
+        Ok(Counts::PASSED)
+    });
+    progress.test("charts", || {
+        let programs = cluster::programs(repo)?;
+        for helm in ["helm", "helm3"] {
+            cmd(programs.join(helm))
+                .args(["lint", "--strict", "charts/opennebula", "charts/mariadb"])
+                .dir(&repo.root)
+                .run(&log(helm))?;
+        }
+        Ok(Counts::PASSED)
+    });
+    progress.test("shell scripts", || {
+        one(cmd("shellcheck")
+            .args(scripts(repo)?)
+            .dir(&repo.root)
+            .run(&log("shellcheck")))
+    });
+}
+
+/// Runs `cargo test` on the workspace, and counts.
+pub(crate) fn cargo_test(repo: &Repo, which: &[&str]) -> Result<Counts> {
+    let log = repo.logs().join("cargo-test.log");
+    let status = cmd("cargo")
+        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+        .args(which)
+        .dir(&repo.root)
+        .logged(&log)?;
+    let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
+    let counts = libtest(&said);
+    if !status.success() {
+        progress::say(&format!("{}\n(all of it: {})", tail(&said, 60), log.display()));
+        if counts.failed == 0 {
+            bail!("cargo test ended with {status} before the tests were through");
+        }
+    }
+    Ok(counts)
+}
+
+/// The sum of the lines `test result: ok. 3 passed; 0 failed; …`.
+fn libtest(text: &str) -> Counts {
+    let mut total = Counts::default();
+    for line in text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("test result: "))
+    {
+        for part in line.split([';', '.']) {
+            match part.trim().split_once(' ') {
+                Some((number, "passed")) => total.passed += number.parse().unwrap_or(0),
+                Some((number, "failed")) => total.failed += number.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
+    }
+    total
+}
+
+fn tools(repo: &Repo) -> PathBuf {
+    repo.cache.join("tools").join(format!("cargo-deny-{CARGO_DENY}"))
+}
+
+fn cargo_deny(repo: &Repo) -> PathBuf {
+    tools(repo).join("bin/cargo-deny")
+}
+
+/// The repository's files that begin as shell scripts do.
+fn scripts(repo: &Repo) -> Result<Vec<String>> {
+    let files = cmd("git").args(["ls-files"]).dir(&repo.root).read()?;
+    let is_script = |file: &&str| {
+        fs::read(repo.root.join(file)).is_ok_and(|bytes| {
+            let first = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            first.starts_with(b"#!") && (first.ends_with(b"sh") || first.ends_with(b"bash"))
+        })
+    };
+    Ok(files.lines().filter(is_script).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_all_binaries_are_summed() {
+        let text = "running 3 tests\ntest result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+                    \ntest result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.50s\n";
+        assert_eq!(
+            libtest(text),
+            Counts {
+                passed: 13,
+                failed: 2
+            }
+        );
+    }
+}
