@@ -210,12 +210,19 @@ impl std::fmt::Display for Report {
                 row[0], row[1], row[2], row[3]
             )?;
         }
+        // One cause often fails several checks: it is said once, with the names of all.
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         let mut failed = 0;
         for row in &self.rows {
-            if let Err(reason) = &row.last.outcome {
-                failed += 1;
-                writeln!(f, "\n{} failed: {reason}", row.name)?;
+            let Err(reason) = &row.last.outcome else { continue };
+            failed += 1;
+            match reasons.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, names)) => names.push(row.name),
+                None => reasons.push((reason, vec![row.name])),
             }
+        }
+        for (reason, names) in reasons {
+            writeln!(f, "\n{} failed: {reason}", names.join(", "))?;
         }
         if failed == 0 {
             writeln!(f, "\nAll {} checks passed.", self.rows.len())

@@ -188,7 +188,15 @@ async fn a_wrong_password_fails_with_its_origin_and_is_not_shown() {
         text.contains("the password from ONEADMIN_PASSWORD_FILE, /run/secrets/pw is not oneadmin's"),
         "{text}"
     );
-    assert!(text.contains("lost its database"), "{text}");
+    assert!(
+        text.contains("\nAPI version, API login, API hosts failed: oned does not let oneadmin in."),
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("lost its database").count(),
+        1,
+        "one cause is said once: {text}"
+    );
     assert!(text.contains("5 of 7 checks failed."), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }
