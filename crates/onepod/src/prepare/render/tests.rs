@@ -1,0 +1,249 @@
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::settings;
+
+const ONED: &str = include_str!("fixtures/oned.conf");
+const MONITORD: &str = include_str!("fixtures/monitord.conf");
+const ONEFLOW: &str = include_str!("fixtures/oneflow-server.conf");
+const ONEGATE: &str = include_str!("fixtures/onegate-server.conf");
+const ONEGATE_7_4: &str = include_str!("fixtures/onegate-server-7.4.conf");
+
+const MYSQL: [(&str, &str); 6] = [
+    ("OPENNEBULA_HOSTNAME", "one.example"),
+    ("OPENNEBULA_MONITOR_ADDRESS", "192.0.2.7"),
+    ("DB_BACKEND", "mysql"),
+    ("DB_HOST", "opennebula-mariadb"),
+    ("DB_PORT", "3307"),
+    ("DB_PASSWORD", "p\"w # [x] \\ y"),
+];
+
+fn settle(environment: &[(&str, &str)]) -> Settings {
+    let environment = environment
+        .iter()
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    settings::settle(environment).unwrap()
+}
+
+/// Settings with a file of overrides.
+fn settle_with(environment: &[(&str, &str)], overrides: &str) -> Settings {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("config.yaml");
+    fs::write(&path, overrides).unwrap();
+    settle(&[environment, &[("ONEPOD_CONFIG", path.to_str().unwrap())]].concat())
+}
+
+#[test]
+fn oned_conf_for_sqlite() {
+    let settings = settle(&[("OPENNEBULA_HOSTNAME", "opennebula-0")]);
+    insta::assert_snapshot!(oned::edit(ONED, &settings).unwrap());
+}
+
+#[test]
+fn oned_conf_for_a_database_server() {
+    insta::assert_snapshot!(oned::edit(ONED, &settle(&MYSQL)).unwrap());
+}
+
+#[test]
+fn oned_conf_with_overrides() {
+    let overrides = "oned:\n  MONITORING_INTERVAL_DATASTORE: 60\n  MANAGER_TIMER: 5\n  DB/CONNECTIONS: 10\n  \
+                     LOG/DEBUG_LEVEL: 4\n  VM_MAD[NAME=lxc]/ARGUMENTS: \"-t 5 lxc\"\n";
+    insta::assert_snapshot!(oned::edit(ONED, &settle_with(&MYSQL, overrides)).unwrap());
+}
+
+#[test]
+fn monitord_conf_with_an_address_and_overrides() {
+    let settings = settle_with(
+        &MYSQL,
+        "monitord:\n  PROBES_PERIOD/BEACON_HOST: 60\n  NETWORK/PORT: 31124\n",
+    );
+    insta::assert_snapshot!(monitord::edit(MONITORD, &settings).unwrap());
+}
+
+#[test]
+fn monitord_conf_without_an_address_stays_as_it_is() {
+    assert_eq!(
+        monitord::edit(MONITORD, &settle(&[("OPENNEBULA_HOSTNAME", "x")])).unwrap(),
+        MONITORD
+    );
+}
+
+#[test]
+fn oneflow_and_onegate_listen_on_every_address() {
+    insta::assert_snapshot!("oneflow", listen::on(ONEFLOW, "0.0.0.0").unwrap());
+    insta::assert_snapshot!("onegate", listen::on(ONEGATE, "0.0.0.0").unwrap());
+    insta::assert_snapshot!("onegate_7_4", listen::on(ONEGATE_7_4, "0.0.0.0").unwrap());
+    for text in [ONEFLOW, ONEGATE, ONEGATE_7_4] {
+        let once = listen::on(text, "0.0.0.0").unwrap();
+        assert_eq!(
+            listen::on(&once, "0.0.0.0"),
+            Ok(once.clone()),
+            "the second time changes nothing"
+        );
+        let changed = text
+            .lines()
+            .zip(once.lines())
+            .filter(|(old, new)| old != new)
+            .count();
+        assert_eq!((changed, text.lines().count()), (1, once.lines().count()));
+    }
+}
+
+#[test]
+fn an_address_that_is_not_simple_is_refused() {
+    for (text, message) in [
+        (":port: 1\n", "there is neither"),
+        (":server:\n  :port: 1\n", "there is neither"),
+        (
+            ":host: &a 127.0.0.1\n:other: *a\n",
+            "line 1: the value of `:host`",
+        ),
+        (
+            ":port: 1\n:host: >\n  127.0.0.1\n",
+            "line 2: the value of `:host`",
+        ),
+        (":host:\n  127.0.0.1\n", "line 1: the value of `:host`"),
+        (
+            ":host: 127.0.0.1\n  and more\n",
+            "setting `:host` would change other values",
+        ),
+        (
+            ":server:\n  :tls:\n    :bind: a\n  :bind: b\n",
+            "setting `:bind` would change other values",
+        ),
+        (":host: [\n", "this is not YAML"),
+        (":host: a\n:host: b\n", "this is not YAML"),
+    ] {
+        let error = listen::on(text, "0.0.0.0").unwrap_err().to_string();
+        assert!(error.starts_with(message), "{text:?}: {error}");
+    }
+}
+
+/// `/etc/one` with our fixtures.
+fn front_end() -> (TempDir, Paths) {
+    let root = TempDir::new().unwrap();
+    let paths = Paths::new(root.path());
+    fs::create_dir_all(paths.etc_one()).unwrap();
+    for (name, text) in [
+        ("oned.conf", ONED),
+        ("monitord.conf", MONITORD),
+        ("oneflow-server.conf", ONEFLOW),
+        ("onegate-server.conf", ONEGATE_7_4),
+    ] {
+        fs::write(paths.etc_one().join(name), text).unwrap();
+    }
+    (root, paths)
+}
+
+#[test]
+fn render_writes_every_file_once_and_hides_the_password_from_others() {
+    let (_root, paths) = front_end();
+    let written = render(&settle(&MYSQL), &paths).unwrap();
+    let names: Vec<_> = written
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "oned.conf",
+            "monitord.conf",
+            "oneflow-server.conf",
+            "onegate-server.conf"
+        ]
+    );
+    let mode = fs::metadata(paths.oned_conf()).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode, 0o600);
+    let oned = Document::parse(fs::read(paths.oned_conf()).unwrap()).unwrap();
+    assert_eq!(oned.get_in("DB", "PASSWD").as_deref(), Some("p\"w # [x] \\ y"));
+    assert_eq!(render(&settle(&MYSQL), &paths).unwrap(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_front_end_without_flow_and_gate_is_rendered() {
+    let (_root, paths) = front_end();
+    fs::remove_file(paths.etc_one().join("oneflow-server.conf")).unwrap();
+    fs::remove_file(paths.etc_one().join("onegate-server.conf")).unwrap();
+    assert_eq!(render(&settle(&MYSQL), &paths).unwrap().len(), 2);
+    fs::remove_file(paths.monitord_conf()).unwrap();
+    let error = render(&settle(&MYSQL), &paths).unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "etc/one/monitord.conf is missing: the image does not carry the packages of OpenNebula \
+                             as a whole"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_edit_that_cannot_be_made_names_file_setting_and_reason_and_writes_nothing_to_that_file() {
+    let (_root, paths) = front_end();
+    let settings = settle_with(&MYSQL, "oned:\n  NETWROK/PORT: 1\n");
+    let error = render(&settings, &paths).unwrap_err().to_string();
+    assert!(
+        error.ends_with("etc/one/oned.conf: ONEPOD_CONFIG, oned: NETWROK/PORT: there is no vector NETWROK"),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(paths.oned_conf()).unwrap(), ONED);
+
+    fs::write(paths.oned_conf(), "A = \"x]]>\"\n").unwrap();
+    let error = render(&settle(&MYSQL), &paths).unwrap_err().to_string();
+    assert!(
+        error.contains("etc/one/oned.conf: line 1: `]]>` stands in the line of A's value"),
+        "{error}"
+    );
+    fs::write(paths.oned_conf(), b"A = \xff\n").unwrap();
+    let error = render(&settle(&MYSQL), &paths).unwrap_err().to_string();
+    assert!(
+        error.contains("etc/one/oned.conf: the file is not UTF-8"),
+        "{error}"
+    );
+}
+
+/// The vendor's own files, where a checkout of them stands beside the repository.
+#[test]
+fn the_vendors_files_of_every_release_are_rendered() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
+    let Ok(releases) = fs::read_dir(&fixtures) else {
+        println!("left out: there is no folder {}", fixtures.display());
+        return;
+    };
+    let mut rendered = 0;
+    for release in releases {
+        let release = release.unwrap().path();
+        if !release.join("oned.conf").is_file() {
+            continue;
+        }
+        let (_root, paths) = front_end();
+        for file in &FILES {
+            fs::copy(release.join(file.name), paths.etc_one().join(file.name)).unwrap();
+        }
+        assert_eq!(
+            render(&settle(&MYSQL), &paths).unwrap().len(),
+            FILES.len(),
+            "{}",
+            release.display()
+        );
+        let oned = Document::parse(fs::read(paths.oned_conf()).unwrap()).unwrap();
+        assert_eq!(oned.get_in("DB", "BACKEND").as_deref(), Some("mysql"));
+        assert_eq!(oned.get("HOSTNAME").as_deref(), Some("one.example"));
+        for name in ["oneflow-server.conf", "onegate-server.conf"] {
+            let (old, new) = (release.join(name), paths.etc_one().join(name));
+            let (old, new) = (fs::read_to_string(old).unwrap(), fs::read_to_string(new).unwrap());
+            let changed: Vec<_> = old
+                .lines()
+                .zip(new.lines())
+                .filter(|(old, new)| old != new)
+                .collect();
+            assert_eq!(changed.len(), 1, "{} {name}", release.display());
+            assert_eq!(changed[0].0.replace("127.0.0.1", "0.0.0.0"), changed[0].1);
+        }
+        rendered += 1;
+    }
+    assert!(rendered > 0, "{} has no release", fixtures.display());
+}
