@@ -169,13 +169,6 @@ pub(crate) fn zone(oid: i64, name: &str, endpoint: &str) -> Element {
         .with(Element::new("SERVER_POOL"))
 }
 
-/// What a transfer driver adds to the template of its datastores.
-#[derive(Debug)]
-pub(crate) struct Transfer {
-    /// Attributes, sorted by name.
-    pub(crate) attributes: Vec<(String, String)>,
-}
-
 /// A datastore that was not monitored yet.
 pub(crate) fn datastore(oid: i64, owner: &Owner, name: &str, base: &str, template: &Template) -> Element {
     let kind = template.get("TYPE").unwrap_or("IMAGE_DS");

@@ -19,7 +19,7 @@ use crate::release::Release;
 use crate::schema;
 use crate::store::Store;
 
-mod bootstrap;
+pub(crate) mod bootstrap;
 mod calls;
 mod drivers;
 mod notify;

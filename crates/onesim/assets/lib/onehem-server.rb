@@ -23,7 +23,7 @@ say.call('Starting Hook Execution Manager')
             socket.read
             say.call("Lost #{endpoint}")
         rescue SystemCallError
-            sleep 1
+            sleep 0.1
         end
     end
 end

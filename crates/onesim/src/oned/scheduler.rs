@@ -14,6 +14,7 @@ use crate::db::DbError;
 use crate::log::stamp;
 use crate::objects::{self, DATASTORE, HOST, VM};
 use crate::store::Store;
+use crate::template::Value;
 use crate::xml::Element;
 
 /// Seconds after the start at which datastores are monitored first.
@@ -68,7 +69,7 @@ fn monitor_hosts(oned: &Oned, rounds: &mut Rounds) -> Result<(), DbError> {
         let Some(mut host) = oned.store.get(HOST, oid)? else {
             continue;
         };
-        if host.text_at(&["IM_MAD"]) == "dummy" {
+        if host.text_at(&["IM_MAD"]) == "dummy" && dummy_is_configured(oned) {
             objects::monitored_dummy(&mut host);
         } else {
             // There is nothing to log in to.
@@ -80,6 +81,15 @@ fn monitor_hosts(oned: &Oned, rounds: &mut Rounds) -> Result<(), DbError> {
         oned.store.update(HOST, &host)?;
     }
     Ok(())
+}
+
+/// Whether monitord.conf has the dummy driver; the vendor's file carries it as a comment.
+fn dummy_is_configured(oned: &Oned) -> bool {
+    let conf = crate::config::read(&oned.place.etc().join("monitord.conf")).unwrap_or_default();
+    conf.attributes.iter().any(|(name, value)| match value {
+        Value::Vector(pairs) => name == "IM_MAD" && crate::config::value_of(pairs, "NAME") == "dummy",
+        Value::Single(_) => false,
+    })
 }
 
 /// The numbers that the dummy drivers report, in MB: total, free, used.
@@ -106,31 +116,37 @@ fn monitor_datastores(oned: &Oned, rounds: &mut Rounds) -> Result<(), DbError> {
         return Ok(());
     }
     rounds.monitored = due;
-    for mut datastore in oned.store.all(DATASTORE)? {
-        let system = datastore.text_at(&["TYPE"]) == "1";
-        let shared = datastore.text_at(&["TEMPLATE", "SHARED"]) == "YES";
-        // A system datastore that is not shared lives on the hosts: their probes report it.
-        if system && !shared {
-            continue;
-        }
-        let space = if datastore.text_at(&["TM_MAD"]) == "dummy" {
-            DUMMY_SPACE
-        } else {
-            space_of(oned)
-        };
-        for (name, value) in ["TOTAL_MB", "FREE_MB", "USED_MB"].iter().zip(space) {
-            datastore.set(name, value);
-        }
-        let (oid, name) = (
-            datastore.text_at(&["ID"]).to_owned(),
-            datastore.text_at(&["NAME"]).to_owned(),
-        );
-        oned.store.update(DATASTORE, &datastore)?;
-        oned.log.info(
-            "ImM",
-            &format!("Datastore {name} ({oid}) successfully monitored."),
-        );
+    for datastore in oned.store.all(DATASTORE)? {
+        monitor_datastore(oned, datastore)?;
     }
+    Ok(())
+}
+
+/// Asks one datastore for its space; the real daemon also does so right after one was created.
+pub(crate) fn monitor_datastore(oned: &Oned, mut datastore: Element) -> Result<(), DbError> {
+    let system = datastore.text_at(&["TYPE"]) == "1";
+    let shared = datastore.text_at(&["TEMPLATE", "SHARED"]) == "YES";
+    // A system datastore that is not shared lives on the hosts: their probes report it.
+    if system && !shared {
+        return Ok(());
+    }
+    let space = if datastore.text_at(&["TM_MAD"]) == "dummy" {
+        DUMMY_SPACE
+    } else {
+        space_of(oned)
+    };
+    for (name, value) in ["TOTAL_MB", "FREE_MB", "USED_MB"].iter().zip(space) {
+        datastore.set(name, value);
+    }
+    let (oid, name) = (
+        datastore.text_at(&["ID"]).to_owned(),
+        datastore.text_at(&["NAME"]).to_owned(),
+    );
+    oned.store.update(DATASTORE, &datastore)?;
+    oned.log.info(
+        "ImM",
+        &format!("Datastore {name} ({oid}) successfully monitored."),
+    );
     Ok(())
 }
 
@@ -204,13 +220,15 @@ fn choose(oned: &Oned, vm: &Element) -> Result<Result<(Element, i64), &'static s
             && d.text_at(&["STATE"]) == "0"
             && d.text_at(&["TEMPLATE", "SHARED"]) == "YES"
             && d.number_at(&["TOTAL_MB"]).unwrap_or(0) > 0
+            && meets(d, vm.text_at(&["USER_TEMPLATE", "SCHED_DS_REQUIREMENTS"]))
     });
     let Some(datastore) = usable.and_then(|d| d.number_at(&["ID"])) else {
         return Ok(Err("Cannot dispatch VM: No system datastores found"));
     };
     let (cpu, memory) = demand(vm);
     let mut hosts: Vec<Element> = oned.store.all(HOST)?;
-    hosts.retain(|h| h.text_at(&["STATE"]) == "2");
+    let wish = vm.text_at(&["USER_TEMPLATE", "SCHED_REQUIREMENTS"]);
+    hosts.retain(|h| h.text_at(&["STATE"]) == "2" && meets(h, wish));
     hosts.sort_by_key(|h| h.number_at(&["HOST_SHARE", "RUNNING_VMS"]).unwrap_or(0));
     let room = |host: &Element, max: &str, used: &str| {
         let share = |name| host.number_at(&["HOST_SHARE", name]).unwrap_or(0);
@@ -222,6 +240,22 @@ fn choose(oned: &Oned, vm: &Element) -> Result<Result<(Element, i64), &'static s
     Ok(host
         .map(|h| (h, datastore))
         .ok_or("Cannot dispatch VM: No hosts found"))
+}
+
+/// Whether an object meets requirements of the form `NAME = value`, joined by `&` or `|` (which bind in this
+/// order, without parentheses). Other operators are not simulated and hold.
+fn meets(object: &Element, requirements: &str) -> bool {
+    let term = |text: &str| {
+        let Some((name, wanted)) = text.split_once('=') else {
+            return true;
+        };
+        if name.ends_with(['!', '<', '>']) || name.contains('(') {
+            return true;
+        }
+        let (name, wanted) = (name.trim(), wanted.trim().trim_matches('"'));
+        [object.text_at(&[name]), object.text_at(&["TEMPLATE", name])].contains(&wanted)
+    };
+    requirements.trim().is_empty() || requirements.split('|').any(|all| all.split('&').all(term))
 }
 
 /// CPU in hundredths, memory in KiB.

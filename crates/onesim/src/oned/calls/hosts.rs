@@ -3,6 +3,7 @@
 use super::{Context, Failure, Outcome, code};
 use crate::objects::{self, CLUSTER, DATASTORE, HOST};
 use crate::oned::bootstrap::with_driver_attributes;
+use crate::oned::scheduler;
 use crate::rpc::Value;
 use crate::template::{Template, Value as Attribute};
 use crate::xml::Element;
@@ -117,6 +118,7 @@ fn allocate_datastore(context: &Context<'_>) -> Outcome {
     let base = context.oned.config.get("DATASTORE_LOCATION");
     let body = objects::datastore(oid, &context.caller.owner, &name, base, &kept);
     context.oned.store.insert(DATASTORE, &body)?;
+    scheduler::monitor_datastore(context.oned, body)?;
     Ok(Value::Int(oid))
 }
 
