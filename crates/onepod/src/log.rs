@@ -81,6 +81,7 @@ impl Log {
     }
 
     /// Begins to add several lines of one service; they share a time and become visible together.
+    #[must_use]
     pub fn batch<'a>(&'a self, name: &'a str) -> Batch<'a> {
         Batch {
             queue: lock(&self.shared.queue),

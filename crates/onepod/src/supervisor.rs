@@ -157,7 +157,7 @@ impl Supervisor {
             match supervisor.machine.state(index) {
                 State::Off => tracing::info!("{}: off, by ONEPOD_DISABLE", unit.name()),
                 State::Absent => {
-                    tracing::info!("{}: absent, {} is not installed", unit.name(), unit.installed())
+                    tracing::info!("{}: absent, {} is not installed", unit.name(), unit.installed());
                 }
                 _ => {}
             }

@@ -183,9 +183,15 @@ fn at_work(service: &ServiceView) -> bool {
 }
 
 fn reason(service: &ServiceView) -> String {
-    let state = service.state.name();
-    match &service.cause {
-        Some(cause) => format!("{}: {state}: {cause}", service.name),
-        None => format!("{}: {state}", service.name),
-    }
+    let before = service
+        .last_exit
+        .iter()
+        .filter(|_| service.state != ServiceState::Backoff)
+        .map(|exit| format!("its last run ended with {exit}"));
+    let parts: Vec<String> = [service.name.clone(), service.state.name().to_owned()]
+        .into_iter()
+        .chain(service.cause.clone())
+        .chain(before)
+        .collect();
+    parts.join(": ")
 }

@@ -19,8 +19,8 @@ const KEPT: usize = 20;
 /// How much of a kept line is kept, in bytes.
 const KEPT_LENGTH: usize = 1024;
 
-/// How much is read at once: what a pipe holds.
-const CHUNK: usize = 64 * 1024;
+/// How much is read at once, in bytes.
+const CHUNK: usize = 16 * 1024;
 
 /// The last lines of one service, over all its runs.
 #[derive(Debug, Clone, Default)]
@@ -176,7 +176,8 @@ impl Capture {
         Ok(capture)
     }
 
-    /// Reads what already is in the pipe, without waiting for more: the last words of a service that has ended.
+    /// Reads what already is in the pipe, without waiting for more: the last words of a service that has ended. A line
+    /// without its newline is a line then.
     pub fn drain(&self) {
         // Someone else may still write: a bound keeps this from going on for ever.
         for _ in 0..64 {
@@ -188,6 +189,7 @@ impl Capture {
                 Err(_) => break,
             }
         }
+        self.lock().end();
     }
 
     fn read(&self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {

@@ -20,8 +20,8 @@ use crate::log::Log;
 /// Time between looks where the kernel does not tell of changes.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How much of one file is read before the next one has its turn.
-const CHUNK: usize = 64 * 1024;
+/// How much of one file is read before the next one has its turn, in bytes.
+const CHUNK: usize = 16 * 1024;
 
 /// Follows log files until it is dropped: `files` are pairs of a service's name and a path.
 ///
@@ -36,7 +36,13 @@ pub async fn follow(files: Vec<(Arc<str>, PathBuf)>, log: Log) {
         .collect();
     let watch = watch(followed.iter().map(|file| file.path.as_path())).ok();
     loop {
-        while followed.iter_mut().fold(false, |more, file| file.look() || more) {
+        // Every file has its turn before one of them has the next.
+        while followed
+            .iter_mut()
+            .filter_map(|file| file.look().then_some(()))
+            .count()
+            > 0
+        {
             tokio::task::yield_now().await;
         }
         match &watch {

@@ -30,7 +30,7 @@ pub const LONGEST_DELAY: Duration = Duration::from_secs(30);
 pub const HOPELESS_ENDS: u32 = 3;
 
 /// So long without being ready, and a service that is not essential no longer holds up the start.
-pub const SLOW_START: Duration = Duration::from_secs(60);
+pub const SLOW_START: Duration = Duration::from_mins(1);
 
 /// Processes that a kill does not end within this time are left to the end of PID 1.
 pub const AFTER_KILL: Duration = Duration::from_secs(2);
@@ -453,7 +453,7 @@ fn delay(failures: u32, jitter: u8) -> Duration {
     let whole = FIRST_DELAY
         .saturating_mul(1 << failures.min(16))
         .min(LONGEST_DELAY);
-    whole - whole.mul_f64(f64::from(jitter) / 255.0 / 5.0)
+    whole.mul_f64(1.0 - f64::from(jitter) / 255.0 / 5.0)
 }
 
 /// The services that `index` comes after, with those that will not run replaced by what they come after themselves.
@@ -479,3 +479,6 @@ fn effective_after(specs: &[Spec], index: Index) -> Vec<Index> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,7 +153,7 @@ fn next_beat(period: Duration) -> Instant {
 /// Binds the socket for `READY=1`.
 pub fn notify_socket(path: &Path) -> io::Result<UnixDatagram> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => UnixDatagram::bind(path),
     }
 }
@@ -227,8 +227,8 @@ fn hexadecimal(address: SocketAddr) -> String {
         .chunks_exact(4)
         .filter_map(|word| word.try_into().ok())
         .map(u32::from_ne_bytes);
-    let words: String = words.map(|word| format!("{word:08X}")).collect();
-    format!("{words}:{:04X}", address.port())
+    let words: Vec<String> = words.map(|word| format!("{word:08X}")).collect();
+    format!("{}:{:04X}", words.concat(), address.port())
 }
 
 /// A name for a service's notify socket below onepod's own directory.

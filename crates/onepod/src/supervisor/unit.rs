@@ -269,12 +269,13 @@ impl Unit {
             if let Some(probe) = process.probe {
                 probe.abort();
             }
-            text += &format!(" after {:.3} s", process.began.elapsed().as_secs_f64());
+            let seconds = process.began.elapsed().as_secs_f64();
+            text = format!("{text} after {seconds:.3} s");
         }
         self.last_exit = Some(text.clone());
         self.last_lines = self.tail.lines();
         if let Some(line) = self.tail.last().filter(|_| !self.success(exit)) {
-            text += &format!("; its last line: {line}");
+            text = format!("{text}; its last line: {line}");
         }
         self.cause = Some(text.clone());
         text

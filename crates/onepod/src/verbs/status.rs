@@ -167,12 +167,12 @@ fn columns<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; 
     };
     let widths: Vec<usize> = (0..N).map(|column| width(column).unwrap_or(0)).collect();
     rows.iter().fold(String::new(), |out, row| {
-        let cells: String = row
+        let cells: Vec<String> = row
             .iter()
             .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}  "))
+            .map(|(cell, width)| format!("{cell:<width$}"))
             .collect();
-        out + cells.trim_end() + "\n"
+        out + cells.join("  ").trim_end() + "\n"
     })
 }
 
@@ -211,7 +211,19 @@ mod tests {
             ]
         }))
         .unwrap();
-        insta::assert_snapshot!(table(&status, "2026-11-23T15:02:03Z".parse().unwrap()), @r"");
+        insta::assert_snapshot!(table(&status, "2026-11-23T15:02:03Z".parse().unwrap()), @r"
+        OpenNebula 7.0.0, onepod 0.3.0: running, not ready; up 1h2m
+          oned: backoff: exit code 255
+
+        SERVICE    STATE    SINCE  RESTARTS  PID  MEMORY  LAST EXIT
+        ssh-agent  ready    1h2m   0         12   3 MiB   -
+        oned       backoff  1h1m   2         -    -       exit code 255 after 0.043 s
+
+        STAGE   STATE  TIME     CAUSE
+        layout  done   0.250 s  -
+
+        orphans reaped: 3; log lines dropped: 0
+        ");
     }
 
     #[test]

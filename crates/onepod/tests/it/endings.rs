@@ -1,0 +1,129 @@
+//! How the pod ends: asked once, asked twice, asked before anything runs, and refused by mistakes.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::pod::{Process, Services, until};
+
+#[test]
+fn a_second_request_does_not_wait_for_a_service_that_does_not_stop() {
+    let pod = Services::new()
+        .script(
+            "deaf",
+            "trap '' TERM; touch ready-$NAME; while :; do sleep 0.05; done",
+            "stop = { timeout_seconds = 19 }",
+        )
+        .start();
+    pod.until_ok("/startupz");
+    pod.signal(Signal::TERM);
+    until("the stop", || {
+        (pod.service("deaf")["state"] == "stopping").then_some(())
+    });
+    let (status, body) = pod.get("/readyz").unwrap();
+    assert_eq!((status, body.as_str()), (503, "the pod is stopping\n"));
+    let again = Instant::now();
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0);
+    assert!(
+        again.elapsed() < Duration::from_secs(3),
+        "{:?}\n{output}",
+        again.elapsed()
+    );
+}
+
+#[test]
+fn a_service_that_does_not_stop_is_killed_at_the_end_of_its_time_with_all_its_processes() {
+    let deaf =
+        "trap '' TERM; (while :; do sleep 0.05; done) & touch ready-$NAME; while :; do sleep 0.05; done";
+    let pod = Services::new()
+        .good("a", "")
+        .script("deaf", deaf, "after = [\"a\"]\nstop = { timeout_seconds = 1 }")
+        .start();
+    pod.until_ok("/startupz");
+    let asked = Instant::now();
+    let events = fs::File::open(pod.path("events")).unwrap();
+    let (code, output) = pod.stop();
+    let took = asked.elapsed();
+    assert_eq!(code, 0);
+    assert!(
+        took >= Duration::from_secs(1) && took < Duration::from_secs(4),
+        "{took:?}\n{output}"
+    );
+    assert!(
+        output.contains("deaf: killed, it had not ended in time"),
+        "{output}"
+    );
+    assert!(
+        std::io::read_to_string(events).unwrap().ends_with("stop a\n"),
+        "a stops in good order after it"
+    );
+}
+
+#[test]
+fn mistakes_in_services_toml_end_with_64_and_are_all_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let services = directory.path().join("services.toml");
+    fs::write(
+        &services,
+        "[services.a]\ncommand = [\"a\"]\nreadiness = {}\n[services.b]\ncommand = [\"/b\"]\nreadiness = { notify = true }\nx = 1\n",
+    )
+    .unwrap();
+    let errors = directory.path().join("stderr");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
+    command
+        .args(["supervise", "--services"])
+        .arg(&services)
+        .arg("--root")
+        .arg(directory.path())
+        .env_clear()
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&errors).unwrap());
+    let (mut process, _) = Process::start(&mut command);
+    assert_eq!(until("the end", || process.exit()), 64);
+    let text = fs::read_to_string(&errors).unwrap();
+    for part in [
+        "services.a.command",
+        "services.a.readiness",
+        "services.b: unknown field `x`",
+    ] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    let mut left: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["services.toml", "stderr"], "nothing is written");
+}
+
+#[test]
+fn a_name_in_onepod_disable_that_is_no_service_is_a_mistake_and_a_right_one_stays_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let services = directory.path().join("services.toml");
+    fs::write(
+        &services,
+        "[services.a]\ncommand = [\"/bin/true\"]\nreadiness = { notify = true }\n",
+    )
+    .unwrap();
+    let errors = directory.path().join("stderr");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
+    command
+        .args(["supervise", "--services"])
+        .arg(&services)
+        .arg("--root")
+        .arg(directory.path())
+        .env_clear()
+        .env("ONEPOD_DISABLE", "oneflow")
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&errors).unwrap());
+    let (mut process, _) = Process::start(&mut command);
+    assert_eq!(until("the end", || process.exit()), 64);
+    let text = fs::read_to_string(&errors).unwrap();
+    assert!(
+        text.contains("ONEPOD_DISABLE") && text.contains("oneflow"),
+        "{text}"
+    );
+}

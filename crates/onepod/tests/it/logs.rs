@@ -1,0 +1,121 @@
+//! The stream of lines: a reader that stops reading, long and broken lines, files that are followed.
+
+use std::fs;
+use std::io::Write as _;
+
+use crate::pod::{Services, until};
+
+const LINES: u64 = 100_000;
+
+#[test]
+fn a_reader_that_does_not_read_blocks_no_service_and_hears_how_much_it_missed() {
+    let script = format!(
+        "yes 0123456789012345678901234567890123456789 | head -n {LINES}; touch ready-$NAME; sleep 1000"
+    );
+    let (mut pod, stdout) = Services::new().script("loud", &script, "").start_unread();
+    // The service has written everything although nobody has read a byte.
+    pod.until_ok("/startupz");
+    let dropped = pod.status()["log_lines_dropped"].as_u64().unwrap();
+    assert!(dropped > 0);
+    pod.read(stdout);
+    until("the report", || {
+        pod.shown().contains("log lines were dropped").then_some(())
+    });
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0);
+    let came = output
+        .lines()
+        .filter(|line| line.ends_with("loud  0123456789012345678901234567890123456789"))
+        .count() as u64;
+    let reported: u64 = output
+        .lines()
+        .filter_map(|line| {
+            line.strip_suffix(" log lines were dropped because standard output was not read")?
+                .rsplit(' ')
+                .next()
+        })
+        .map(|count| count.parse::<u64>().unwrap())
+        .sum();
+    println!("{came} lines came, {reported} were dropped and reported");
+    assert!(
+        came > 0 && came + reported >= LINES && came + reported <= LINES + 20,
+        "{came} came, {reported} reported"
+    );
+    assert!(
+        output.contains("all services have gone"),
+        "lines flow again after the gap"
+    );
+}
+
+#[test]
+fn long_lines_are_split_and_broken_ones_replaced_and_severities_kept() {
+    let script = "head -c 40000 /dev/zero | tr '\\0' x; echo; printf 'b\\377d\\n'; printf '\\033[31mred\\033[0m\\n'
+        echo 'Mon Nov 23 10:14:29 2026 [Z0][ONE][E]: it failed'; printf 'no newline'; touch ready-$NAME; sleep 1000";
+    let pod = Services::new().script("a", script, "").start();
+    pod.until_ok("/startupz");
+    let (_, output) = pod.stop();
+    let lengths: Vec<usize> = output
+        .lines()
+        .filter_map(|line| line.split_once("a  x"))
+        .map(|(_, rest)| rest.len() + 1)
+        .collect();
+    assert_eq!(lengths, [16_384, 16_384, 40_000 - 2 * 16_384]);
+    for line in [
+        "INFO  a  b\u{fffd}d",
+        "INFO  a  \u{1b}[31mred\u{1b}[0m",
+        "ERROR a  [Z0][ONE][E]: it failed",
+        "INFO  a  no newline",
+    ] {
+        assert!(
+            output.lines().any(|found| found.ends_with(line)),
+            "{line:?} is missing in {output}"
+        );
+    }
+}
+
+#[test]
+fn a_log_file_is_followed_from_its_end_across_truncation_and_rotation() {
+    let services = Services::new();
+    let path = services.directory().join("a.log");
+    fs::write(&path, "old\n").unwrap();
+    let pod = services
+        .good("a", &format!("logs = [\"{}\"]", path.display()))
+        .start();
+    pod.until_ok("/startupz");
+    let append = |text: &str| {
+        fs::File::options()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .unwrap()
+            .write_all(text.as_bytes())
+    };
+    // Each line is seen before the next step: what is written just before a truncation may be lost, by nature.
+    let seen = |line: &str| {
+        until(line, || {
+            pod.shown()
+                .lines()
+                .any(|shown| shown.ends_with(line))
+                .then_some(())
+        });
+    };
+    append("one\n").unwrap();
+    seen("a  one");
+    fs::rename(&path, path.with_extension("1")).unwrap();
+    append("two\n").unwrap();
+    seen("a  two");
+    fs::File::create(&path).unwrap().write_all(b"3\n").unwrap();
+    seen("a  3");
+    fs::remove_file(&path).unwrap();
+    append("four\n").unwrap();
+    seen("a  four");
+    let (_, output) = pod.stop();
+    assert!(!output.contains("a  old"), "{output}");
+    for line in ["a  one", "a  two", "a  3", "a  four"] {
+        assert_eq!(
+            output.lines().filter(|found| found.ends_with(line)).count(),
+            1,
+            "{line:?} in {output}"
+        );
+    }
+}

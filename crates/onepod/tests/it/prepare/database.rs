@@ -1,0 +1,197 @@
+//! Scenarios of the wait for a database server: each thing that stands in its way is named, and mended it is enough.
+
+use std::fs;
+
+use onepod::board::{Board, StageState};
+use onepod::prepare;
+use tokio::net::TcpListener;
+
+use super::front::{Front, notes, settle};
+use super::mariadb::{Server, soon};
+
+const PASSWORD: &str = "S3cr3t-of-the-database";
+
+/// What the database stage waits for at the moment.
+fn cause(board: &Board) -> Option<String> {
+    let stage = board
+        .stages()
+        .into_iter()
+        .find(|stage| stage.name == "database")?;
+    (stage.state == StageState::Waiting)
+        .then_some(stage.cause)
+        .flatten()
+}
+
+/// Waits until the database stage says all of this, and makes sure that it never says the password.
+async fn says(board: &Board, parts: &[&str]) {
+    let what = format!("the database stage says {parts:?}");
+    soon(&what, async || {
+        let cause = cause(board)?;
+        assert!(!cause.contains(PASSWORD), "{cause}");
+        parts.iter().all(|part| cause.contains(part)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_may_come_late_closed_and_with_another_password() {
+    let (server, front, board) = (Server::install().await, Front::new(), Board::new());
+    let file = front.dir.path().join("password");
+    fs::write(&file, "not-this-one\n").unwrap();
+    let port = server.port.to_string();
+    let settings = settle(&[
+        ("DB_BACKEND", "mysql"),
+        ("DB_HOST", "127.0.0.1"),
+        ("DB_PORT", &port),
+        ("DB_PASSWORD_FILE", file.to_str().unwrap()),
+    ]);
+    let story = async {
+        let place = format!("127.0.0.1:{port}");
+        says(&board, &[&place, "connection refused", "DB_HOST", "DB_PORT"]).await;
+        let running = server.start().await;
+        let user = format!("CREATE USER oneadmin@'%' IDENTIFIED BY '{PASSWORD}'");
+        // Debian's MariaDB has an anonymous user for the local host, who would be taken instead.
+        server
+            .administer(&[
+                "DELETE FROM mysql.global_priv WHERE User = ''",
+                "FLUSH PRIVILEGES",
+                &user,
+            ])
+            .await;
+        says(
+            &board,
+            &[
+                &place,
+                "wrong user or password for \"oneadmin\"",
+                "DB_USER",
+                "DB_PASSWORD",
+            ],
+        )
+        .await;
+        // A Secret that is mended arrives in the file of the running pod.
+        fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+        says(
+            &board,
+            &[&place, "no rights on database \"opennebula\"", "DB_NAME"],
+        )
+        .await;
+        assert!(
+            !front.paths.one_auth().exists(),
+            "no credentials before the database has answered"
+        );
+        server
+            .administer(&["GRANT ALL ON opennebula.* TO oneadmin@'%'"])
+            .await;
+        running
+    };
+    let (prepared, running) = tokio::join!(prepare::prepare(&settings, &front.paths, &board), story);
+    prepared.unwrap();
+    drop(running);
+    // The database itself does not exist yet: oned makes it, and bootstraps.
+    assert!(front.text(".one/one_auth").starts_with("oneadmin:"));
+    // What oned is told is the password that worked.
+    let configuration = fs::read_to_string(front.paths.oned_conf()).unwrap();
+    assert!(
+        configuration.contains(PASSWORD) && !configuration.contains("not-this-one"),
+        "{configuration}"
+    );
+}
+
+#[tokio::test]
+async fn users_in_the_database_decide_over_credentials() {
+    let (server, front) = (Server::install().await, Front::new());
+    let running = server.start().await;
+    let user = format!("CREATE USER one@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'");
+    server
+        .administer(&[
+            &user,
+            "GRANT ALL ON one_test.* TO one@'127.0.0.1'",
+            "CREATE DATABASE one_test",
+            "CREATE TABLE one_test.system_attributes (name VARCHAR(128))",
+            "CREATE TABLE one_test.user_pool (oid INTEGER PRIMARY KEY, name VARCHAR(256))",
+        ])
+        .await;
+    let port = server.port.to_string();
+    let pairs = [
+        ("DB_BACKEND", "mysql"),
+        ("DB_HOST", "127.0.0.1"),
+        ("DB_PORT", port.as_str()),
+        ("DB_USER", "one"),
+        ("DB_PASSWORD", PASSWORD),
+        ("DB_NAME", "one_test"),
+    ];
+
+    // Tables without users: a bootstrap that failed, with what it left on the volume.
+    front.volume(".one/one_auth", "oneadmin:kept\n");
+    front.volume(".one/one_key", &"0f".repeat(32));
+    front.volume(".one/sunstone_auth", "serveradmin:half\n");
+    let stages = front.prepare(&pairs).await.unwrap();
+    assert!(!front.exists(".one/sunstone_auth"));
+    assert!(notes(&stages).contains("sunstone_auth"), "{}", notes(&stages));
+
+    // The same with users: nothing is touched.
+    server
+        .administer(&["INSERT INTO one_test.user_pool VALUES (0, 'oneadmin')"])
+        .await;
+    for name in ["sunstone_auth", "oneflow_auth", "onegate_auth"] {
+        front.volume(&format!(".one/{name}"), "serveradmin:s\n");
+    }
+    let stages = front.prepare(&pairs).await.unwrap();
+    assert_eq!(notes(&stages), "");
+    assert!(front.exists(".one/sunstone_auth"));
+
+    // The volume is lost, the database is not: a generated password would be a wrong one.
+    let lost = Front::new();
+    let error = lost.prepare(&pairs).await.unwrap_err().to_string();
+    assert!(
+        error.contains("one_auth") && error.contains("ONEADMIN_PASSWORD"),
+        "{error}"
+    );
+    assert!(!lost.paths.one_auth().exists());
+    let with_password: Vec<_> = pairs.into_iter().chain([("ONEADMIN_PASSWORD", "kept")]).collect();
+    lost.prepare(&with_password).await.unwrap();
+    assert_eq!(lost.text(".one/one_auth"), "oneadmin:kept\n");
+    drop(running);
+}
+
+#[tokio::test]
+async fn an_unknown_host_is_named_and_the_wait_can_be_ended() {
+    let (front, board) = (Front::new(), Board::new());
+    let settings = settle(&[
+        ("DB_BACKEND", "mysql"),
+        ("DB_HOST", "database.invalid"),
+        ("DB_PASSWORD", PASSWORD),
+    ]);
+    tokio::select! {
+        prepared = prepare::prepare(&settings, &front.paths, &board) => panic!("{prepared:?}"),
+        () = says(&board, &["database.invalid:3306", "host name is unknown", "DB_HOST"]) => {}
+    }
+    let stages = board.stages();
+    let last = stages.last().unwrap();
+    assert_eq!((last.name, last.state), ("database", StageState::Failed));
+    assert!(!front.paths.one_auth().exists());
+}
+
+#[tokio::test]
+async fn what_is_no_mariadb_is_told_from_one() {
+    let (front, board) = (Front::new(), Board::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let settings = settle(&[
+        ("DB_BACKEND", "mysql"),
+        ("DB_HOST", "127.0.0.1"),
+        ("DB_PORT", &port),
+        ("DB_PASSWORD", PASSWORD),
+    ]);
+    let story = async {
+        // Closes the first connection, and says nothing to the ones after it.
+        drop(listener.accept().await.unwrap());
+        says(&board, &["closed the connection"]).await;
+        let _silent = listener.accept().await.unwrap();
+        says(&board, &["no answer within 5 s", "DB_PORT"]).await;
+    };
+    tokio::select! {
+        prepared = prepare::prepare(&settings, &front.paths, &board) => panic!("{prepared:?}"),
+        () = story => {}
+    }
+}

@@ -1,0 +1,129 @@
+//! A front-end for tests: the parts of the image and the volume under one directory.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use onepod::board::{Board, StageView};
+use onepod::paths::Paths;
+use onepod::prepare::{self, PrepareError};
+use onepod::settings::{self, Settings};
+use tempfile::TempDir;
+
+/// Files of the packages, as small as they can be: path below /usr/share/onepod, content.
+const SHIPPED: [(&str, &str); 11] = [
+    ("release", "7.0.0\n"),
+    (
+        "services.toml",
+        "[services.idle]\ncommand = [\"/bin/sleep\", \"1000\"]\nreadiness = { file = \"/proc/self\" }\n",
+    ),
+    (
+        "etc/oned.conf",
+        "LOG = [ SYSTEM = \"file\", DEBUG_LEVEL = 3 ]\nDB = [ BACKEND = \"sqlite\", TIMEOUT = 2500 ]\n",
+    ),
+    (
+        "etc/monitord.conf",
+        "NETWORK = [ ADDRESS = \"0.0.0.0\", MONITOR_ADDRESS = \"auto\", PORT = 4124 ]\n",
+    ),
+    ("etc/oneflow-server.conf", ":host: 127.0.0.1\n:port: 2474\n"),
+    ("etc/onegate-server.conf", ":host: 127.0.0.1\n:port: 5030\n"),
+    ("etc/schedulers/rank.conf", "DEFAULT_SCHED = [ POLICY = 1 ]\n"),
+    ("data/remotes/vmm/kvm/deploy", "#!/bin/sh\necho this release\n"),
+    ("data/remotes/im/run_probes", "#!/bin/sh\necho probes\n"),
+    ("data/remotes/etc/vmm/kvm/kvmrc", "SHUTDOWN_TIMEOUT=180\n"),
+    ("data/remotes/etc/vmm/kvm/new", "NEW=1\n"),
+];
+
+/// A front-end.
+pub(crate) struct Front {
+    pub(crate) dir: TempDir,
+    pub(crate) paths: Paths,
+}
+
+impl Front {
+    pub(crate) fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        let paths = Paths::new(dir.path());
+        for (path, content) in SHIPPED {
+            put(&paths.share().join(path), content);
+        }
+        let deploy = paths.pristine_data().join("remotes/vmm/kvm/deploy");
+        fs::set_permissions(deploy, Permissions::from_mode(0o755)).unwrap();
+        Self { dir, paths }
+    }
+
+    /// Puts a file on the volume.
+    pub(crate) fn volume(&self, path: &str, content: &str) -> PathBuf {
+        let path = self.paths.data().join(path);
+        put(&path, content);
+        path
+    }
+
+    pub(crate) fn text(&self, path: &str) -> String {
+        fs::read_to_string(self.paths.data().join(path)).unwrap()
+    }
+
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.paths.data().join(path).exists()
+    }
+
+    /// Goes through all stages; what they left on the board.
+    pub(crate) async fn prepare(&self, pairs: &[(&str, &str)]) -> Result<Vec<StageView>, PrepareError> {
+        let board = Board::new();
+        prepare::prepare(&settle(pairs), &self.paths, &board).await?;
+        Ok(board.stages())
+    }
+
+    /// Every file below the volume and /etc/one, with its mode and content.
+    pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut found = BTreeMap::new();
+        for root in [self.paths.data(), self.paths.etc_one()] {
+            collect(&root, &mut found);
+        }
+        found
+    }
+}
+
+/// Settings from an environment that names the host.
+pub(crate) fn settle(pairs: &[(&str, &str)]) -> Settings {
+    let named = [("OPENNEBULA_HOSTNAME", "opennebula-0")];
+    let environment = named
+        .iter()
+        .chain(pairs)
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    settings::settle(environment).unwrap()
+}
+
+/// Everything that the stages told the operator.
+pub(crate) fn notes(stages: &[StageView]) -> String {
+    stages
+        .iter()
+        .flat_map(|stage| stage.notes.clone())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Permission bits of a file or directory.
+pub(crate) fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().mode() & 0o7777
+}
+
+fn put(path: &Path, content: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+fn collect(directory: &Path, found: &mut BTreeMap<PathBuf, (u32, Vec<u8>)>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.insert(path.clone(), (mode(&path), Vec::new()));
+            collect(&path, found);
+        } else {
+            found.insert(path.clone(), (mode(&path), fs::read(&path).unwrap()));
+        }
+    }
+}

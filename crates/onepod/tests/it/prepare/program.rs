@@ -1,0 +1,201 @@
+//! Scenarios with the program itself: mistakes in the settings, volumes that cannot be written, the ones of a real pod.
+
+use std::fs::{self, Permissions};
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Signal, getuid};
+
+use super::front::{Front, mode};
+use crate::pod::{Process, get, until};
+
+/// The user of the image.
+const ONEADMIN: u32 = 9869;
+
+/// A command of onepod in an empty environment, its output going to files below the front-end.
+fn onepod(front: &Front, arguments: &[&str], pairs: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
+    command
+        .args(arguments)
+        .arg("--root")
+        .arg(front.dir.path())
+        .env_clear()
+        .envs(pairs.iter().copied());
+    command
+}
+
+/// Runs a command to its end: exit code and standard error.
+fn end(front: &Front, command: &mut Command) -> (i32, String) {
+    let path = front.dir.path().join("stderr");
+    command
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&path).unwrap());
+    let (mut process, _) = Process::start(command);
+    let code = until("the end of onepod", || process.exit());
+    (code, fs::read_to_string(path).unwrap())
+}
+
+#[test]
+fn mistakes_end_run_and_check_with_64_and_nothing_written() {
+    let front = Front::new();
+    let pairs = [
+        ("DB_BACKEND", "mysql"),
+        ("ONEPOD_LISTEN", "8080"),
+        ("ONEPOD_DISABLE", "sunstone"),
+    ];
+    for verb in ["run", "check"] {
+        let before = front.dir.path().join("var");
+        let (code, text) = end(&front, &mut onepod(&front, &[verb], &pairs));
+        assert_eq!(code, 64, "{text}");
+        for part in [
+            "4 mistakes",
+            "DB_HOST",
+            "DB_PASSWORD",
+            "ONEPOD_LISTEN",
+            "sunstone",
+            "idle",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(!before.exists(), "{verb} has written to the volume");
+        assert!(!front.paths.etc_one().exists(), "{verb} has written to /etc/one");
+    }
+}
+
+#[test]
+fn check_without_mistakes_ends_with_0() {
+    let front = Front::new();
+    let (code, text) = end(
+        &front,
+        &mut onepod(&front, &["check"], &[("OPENNEBULA_HOSTNAME", "one")]),
+    );
+    assert_eq!((code, text.as_str()), (0, ""));
+}
+
+/// The mount points of a pod. `data` may be somebody else's.
+fn mount_points(front: &Front, prepare_each: impl Fn(&Path)) {
+    for path in [
+        front.paths.etc_one(),
+        front.paths.root().join("run"),
+        front.paths.log(),
+        front.paths.data(),
+    ] {
+        fs::create_dir_all(&path).unwrap();
+        prepare_each(&path);
+    }
+}
+
+/// `onepod run` as the image's user, on a free port.
+fn run_as_oneadmin(front: &Front) -> (Command, std::net::SocketAddr) {
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = onepod(
+        front,
+        &["run"],
+        &[
+            ("OPENNEBULA_HOSTNAME", "one"),
+            ("ONEPOD_LISTEN", &listen.to_string()),
+        ],
+    );
+    if getuid().is_root() {
+        command.uid(ONEADMIN).gid(ONEADMIN);
+    }
+    (command, listen)
+}
+
+/// Whatever the program wrote to standard output until its end, and its exit code.
+fn output(command: &mut Command) -> (i32, String) {
+    let (mut process, stdout) = Process::start(command.stdout(Stdio::piped()));
+    let mut text = String::new();
+    stdout.unwrap().read_to_string(&mut text).unwrap();
+    (until("the end of onepod", || process.exit()), text)
+}
+
+#[test]
+fn a_volume_of_somebody_else_is_refused_with_the_way_out() {
+    let front = Front::new();
+    mount_points(&front, |path| {
+        if getuid().is_root() {
+            chown(path, Some(ONEADMIN), Some(ONEADMIN)).unwrap();
+        }
+    });
+    let data = front.paths.data();
+    if getuid().is_root() {
+        chown(&data, Some(0), Some(0)).unwrap();
+    }
+    fs::set_permissions(&data, Permissions::from_mode(0o555)).unwrap();
+    let (code, text) = output(&mut run_as_oneadmin(&front).0);
+    assert_eq!(code, 1, "{text}");
+    let owner = fs::metadata(&data).unwrap().uid();
+    for part in [
+        "datastores".to_owned(),
+        format!("{} belongs to {owner}:", data.display()),
+        "mode 0555".to_owned(),
+        "fsGroup: ".to_owned(),
+    ] {
+        assert!(text.contains(&part), "{part} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_volume_as_kubernetes_mounts_it_is_used_and_its_root_left_alone() {
+    let front = Front::new();
+    mount_points(&front, |path| {
+        if getuid().is_root() {
+            chown(path, Some(0), Some(ONEADMIN)).unwrap();
+        }
+        fs::set_permissions(path, Permissions::from_mode(0o2777)).unwrap();
+    });
+    let (mut command, listen) = run_as_oneadmin(&front);
+    let (mut process, _) = Process::start(command.stdout(Stdio::null()));
+    until("/readyz", || {
+        get(listen, "/readyz").ok().filter(|(status, _)| *status == 200)
+    });
+    mount_points(&front, |path| {
+        assert_eq!(mode(path), 0o2777, "{}", path.display());
+        if getuid().is_root() {
+            assert_eq!(fs::metadata(path).unwrap().uid(), 0, "{}", path.display());
+        }
+    });
+    assert_eq!(mode(&front.paths.one_auth()), 0o600);
+    process.signal(Signal::TERM);
+    assert_eq!(until("the end of onepod", || process.exit()), 0);
+}
+
+#[test]
+fn a_full_volume_is_named() {
+    let front = Front::new();
+    fs::create_dir_all(front.paths.data()).unwrap();
+    let big = front.paths.pristine_data().join("remotes/big");
+    fs::write(&big, vec![b'x'; 1 << 20]).unwrap();
+    let script = "mount -t tmpfs -o size=256k tmpfs \"$1/var/lib/one\" && exec \"$0\" run --root \"$1\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(if getuid().is_root() {
+            &["--mount"][..]
+        } else {
+            &["--mount", "--map-root-user"]
+        })
+        .args(["sh", "-c", script, env!("CARGO_BIN_EXE_onepod")])
+        .arg(front.dir.path())
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("OPENNEBULA_HOSTNAME", "one")
+        .env(
+            "ONEPOD_LISTEN",
+            TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .to_string(),
+        );
+    let (code, text) = output(&mut command);
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains("var/lib/one/remotes/big") && text.contains("enlarge the volume"),
+        "{text}"
+    );
+}

@@ -1,0 +1,69 @@
+//! A service that ends is started again, and what it left behind is gone by then.
+
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use crate::pod::{Services, until};
+
+#[test]
+fn a_killed_service_gets_a_successor_and_leaves_no_process_behind() {
+    let script = "sleep 1000 & echo $! >> helpers; echo $$ >> pids; touch ready-$NAME; wait";
+    let pod = Services::new().script("a", script, "essential = true").start();
+    pod.until_ok("/readyz");
+    let first = pod.service("a")["pid"].as_u64().unwrap();
+    let killed = Instant::now();
+    pod.signal_inside(first, Signal::KILL);
+    until("a successor", || (pod.lines("pids").len() == 2).then_some(()));
+    println!(
+        "killed → successor running: {:.0} ms (first failure, not healthy before)",
+        killed.elapsed().as_secs_f64() * 1e3
+    );
+    pod.until_ok("/readyz");
+    let service = pod.service("a");
+    assert_eq!(service["restarts"], 1);
+    assert_ne!(service["pid"].as_u64().unwrap(), first);
+    assert!(
+        service["last_exit"]
+            .as_str()
+            .unwrap()
+            .starts_with("killed by SIGKILL"),
+        "{service}"
+    );
+    // The first run's helper was an orphan then, and is the only one.
+    assert_eq!(pod.status()["orphans_reaped"], 1);
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0);
+    assert!(output.contains("a: killed by SIGKILL after"), "{output}");
+}
+
+#[test]
+fn a_service_that_keeps_failing_is_told_of_everywhere_and_does_not_end_the_pod() {
+    let pod = Services::new()
+        .script(
+            "bad",
+            "echo first words; echo last words >&2; exit 7",
+            "essential = true",
+        )
+        .good("good", "")
+        .start();
+    until("three ends", || {
+        (pod.service("bad")["restarts"].as_u64().unwrap() >= 2).then_some(())
+    });
+    let (status, reasons) = pod.get("/readyz").unwrap();
+    assert_eq!(status, 503);
+    assert!(
+        reasons.contains("bad: ") && reasons.contains("exit code 7"),
+        "{reasons}"
+    );
+    assert_eq!(pod.get("/startupz").unwrap().0, 503, "it is essential");
+    let bad = pod.service("bad");
+    assert_eq!(bad["last_lines"].as_array().unwrap().len(), 2);
+    assert_eq!(pod.service("good")["restarts"], 0);
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0);
+    assert!(
+        output.contains("bad: exit code 7 after") && output.contains("its last line: "),
+        "{output}"
+    );
+}
