@@ -55,14 +55,11 @@ pub enum ParseErrorKind {
         name: String,
     },
     /// A character where a name must stand.
-    #[error("`{0}` stands where a name is expected")]
+    #[error("{0:?} stands where a name is expected")]
     Unexpected(char),
-    /// A name without `=`.
-    #[error("{name} is not followed by `=` (a value with a blank needs double quotes)")]
-    ExpectedEquals {
-        /// What was read as a name.
-        name: String,
-    },
+    /// A word without `=`. It is not shown: it may be the second word of a password without quotes.
+    #[error("a word is not followed by `=` (a value with a blank needs double quotes)")]
+    ExpectedEquals,
     /// The file ends where a value is expected.
     #[error("{name} has no value and its line does not end")]
     MissingValue {
@@ -71,7 +68,7 @@ pub enum ParseErrorKind {
     },
     /// One of `= # , ]` where a value must begin.
     #[error(
-        "`{found}` stands where the value of {name} begins: OpenNebula skips it and takes what follows for the \
+        "{found:?} stands where the value of {name} begins: OpenNebula skips it and takes what follows for the \
          value"
     )]
     MisplacedCharacter {

@@ -6,6 +6,21 @@
 //! wins, the only escape is `\"`. Text that OpenNebula would drop or misread without a word is refused with its
 //! line and the reason, both when reading and when writing.
 //!
+//! ```
+//! use oned_conf::Document;
+//!
+//! let mut conf = Document::parse("PORT = 2633 # the API\nDB = [ BACKEND = \"sqlite\", TIMEOUT = 2500 ]\n")?;
+//! assert_eq!(conf.get_in("db", "backend").as_deref(), Some("sqlite"));
+//! conf.set_in("DB", "BACKEND", "mysql")?;
+//! conf.set_in("DB", "SERVER", "db.example")?;
+//! assert_eq!(
+//!     conf.to_string(),
+//!     "PORT = 2633 # the API\nDB = [ BACKEND = \"mysql\", TIMEOUT = 2500, SERVER = \"db.example\" ]\n"
+//! );
+//! assert!(conf.set_in("DB", "PASSWD", "one two\\").is_err(), "a backslash before the closing quote");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! This crate does no I/O, knows no attribute by name and has no opinion about values. `one_drs.conf`, although
 //! it stands beside these files, is YAML and not of this grammar.
 

@@ -131,14 +131,11 @@ impl Parser<'_> {
     fn equals(&mut self, name: &Range<usize>) -> Result<(), ParseError> {
         self.skip_trivia()?;
         if self.peek() != Some(b'=') {
-            let line_of = name.start;
             let kind = match self.peek() {
                 Some(b'\r') => ParseErrorKind::CarriageReturn,
-                _ => ParseErrorKind::ExpectedEquals {
-                    name: self.slice(name),
-                },
+                _ => ParseErrorKind::ExpectedEquals,
             };
-            return Err(self.error(line_of, kind));
+            return Err(self.error(name.start, kind));
         }
         self.at += 1;
         self.at += self.run(self.at, is_blank);

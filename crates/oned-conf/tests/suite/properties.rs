@@ -277,6 +277,29 @@ proptest! {
         prop_assert_eq!(document.to_string(), once);
     }
 
+    /// One of several vectors of a name changes, the others do not.
+    #[test]
+    fn set_in_where_changes_the_first_vector_that_is_chosen(
+        vectors in prop::collection::vec(vector(), 1..5), selector in key(), which in 0_usize..5, key in key(),
+        value in value(),
+    ) {
+        let text = format!("MAD = {}\n", vectors.join("\nMAD = "));
+        let mut document = Document::parse(&text).unwrap();
+        let before = readings(&text);
+        let find = |keys: &[(String, String)], name: &str| {
+            keys.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+        };
+        let Some(chosen) = before.get(which).and_then(|(_, keys)| find(keys, &selector)) else { return Ok(()) };
+        document.set_in_where("mad", &selector, &chosen, &key, &value).unwrap();
+        let index = before.iter().position(|(_, keys)| find(keys, &selector).as_ref() == Some(&chosen)).unwrap();
+        let mut wanted = before;
+        match wanted[index].1.iter_mut().find(|(found, _)| found.eq_ignore_ascii_case(&key)) {
+            Some((_, old)) => *old = value,
+            None => wanted[index].1.push((key.to_ascii_uppercase(), value)),
+        }
+        prop_assert_eq!(readings(document.as_str()), wanted);
+    }
+
     /// A key that was added is taken away again without a trace.
     #[test]
     fn remove_in_undoes_what_set_in_added(text in file(), name in name(), value in value()) {

@@ -77,7 +77,7 @@ fn refuses_what_opennebula_refuses() {
     for (text, words) in [
         (
             "A = two words\n",
-            "line 1: words is not followed by `=` (a value with a blank needs double quotes)",
+            "line 1: a word is not followed by `=` (a value with a blank needs double quotes)",
         ),
         (
             "A = [ K = 1, ]\n",
@@ -97,8 +97,8 @@ fn refuses_what_opennebula_refuses() {
             "line 1: K begins a vector inside a vector",
         ),
         ("A =", "line 1: A has no value and its line does not end"),
-        ("A\n", "line 1: A is not followed by `=`"),
-        ("= 1\n", "line 1: `=` stands where a name is expected"),
+        ("A\n", "line 1: a word is not followed by `=`"),
+        ("= 1\n", "line 1: '=' stands where a name is expected"),
     ] {
         let message = refused(text);
         assert!(message.starts_with(words), "{text:?}: {message}");
@@ -112,11 +112,11 @@ fn refuses_what_opennebula_skips_or_misreads_without_a_word() {
             "A = 1\n# the end",
             "line 2: the last line is a comment without its newline",
         ),
-        ("A = # later\n", "line 1: `#` stands where the value of A begins"),
-        ("A == 1\n", "line 1: `=` stands where the value of A begins"),
+        ("A = # later\n", "line 1: '#' stands where the value of A begins"),
+        ("A == 1\n", "line 1: '=' stands where the value of A begins"),
         (
             "A = 1;\nB = 2\n;\n",
-            "line 3: `;` stands where a name is expected",
+            "line 3: ';' stands where a name is expected",
         ),
         (
             "A = 1\r\nB = 2\r\n",
@@ -142,6 +142,18 @@ fn a_backslash_before_the_closing_quote_runs_on_to_the_next_quote() {
         Document::parse("A = \"end\\\"\n").unwrap().get("A").as_deref(),
         Some("end\\")
     );
+}
+
+#[test]
+fn an_error_shows_no_part_of_a_value() {
+    for text in [
+        "DB = [ PASSWD = two secrets ]\n",
+        "PASSWD = two secrets\n",
+        "PASSWD = two]]>secrets\n",
+    ] {
+        let error = Document::parse(text).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("secrets"), "{error}");
+    }
 }
 
 #[test]
