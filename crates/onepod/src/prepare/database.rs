@@ -47,6 +47,12 @@ pub(crate) async fn wait(settings: Settings, paths: &Paths, stage: &Stage) -> Fo
             oneadmin: sqlite::oneadmin(&paths.sqlite()),
         },
         Database::MySql(mut server) => {
+            if server.password().expose().contains(' ') {
+                stage.note(
+                    "DB_PASSWORD has a blank: oned works with it, and onedb does not, which upgrades and checks the \
+                     database. Take a password without blanks",
+                );
+            }
             let mut attempts = 0;
             let oneadmin = loop {
                 match mysql::attempt(&server).await {

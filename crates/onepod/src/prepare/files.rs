@@ -78,13 +78,17 @@ fn advice(path: &Path, error: &io::Error) -> Option<String> {
     }
 }
 
-/// Writes a file in one step: whoever opens it sees the old content or the new, and after a crash one of them is there.
-/// `mode` holds from the first byte, less the umask.
+/// Writes a file in one step: whoever opens it sees the old content or the new. When this returns, the new one survives
+/// a crash of the machine. `mode` holds from the first byte, less the umask.
 pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     replace(path, mode, |file| {
         file.write_all(content)?;
         file.as_file().sync_all()
-    })
+    })?;
+    let directory = parent(path);
+    fs::File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(failed("sync", directory))
 }
 
 /// Copies a file in one step, without waiting for the disk: what a crash spoils, the next start mends.
@@ -98,7 +102,7 @@ fn replace(
     mode: u32,
     fill: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
 ) -> Result<(), FileError> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+    let directory = parent(path);
     tempfile::Builder::new()
         .prefix(UNFINISHED)
         .permissions(Permissions::from_mode(mode))
@@ -112,7 +116,7 @@ fn replace(
 
 /// Makes a symbolic link in one step, in the place of whatever file was there.
 pub(crate) fn link(path: &Path, target: &Path) -> Result<(), FileError> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+    let directory = parent(path);
     tempfile::Builder::new()
         .prefix(UNFINISHED)
         .make_in(directory, |temporary| {
@@ -120,6 +124,10 @@ pub(crate) fn link(path: &Path, target: &Path) -> Result<(), FileError> {
         })
         .and_then(|link| link.persist(path).map(drop).map_err(|error| error.error))
         .map_err(failed("write", path))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
 }
 
 /// The file's content, or nothing when there is no such file.

@@ -94,6 +94,26 @@ fn oneflow_and_onegate_listen_on_every_address() {
 }
 
 #[test]
+fn the_address_is_found_in_every_simple_form() {
+    for (old, new) in [
+        ("---\n:host: a\n", "---\n:host: 0.0.0.0\n"),
+        (":host:   \"a b\"   # c\n", ":host:   0.0.0.0   # c\n"),
+        (":host: ::1", ":host: 0.0.0.0"),
+        (":hostname: x\n:host: a#b\n", ":hostname: x\n:host: 0.0.0.0\n"),
+        (
+            ":log:\n  :host: x\n:host: a\n",
+            ":log:\n  :host: x\n:host: 0.0.0.0\n",
+        ),
+        (
+            ":x:\n  :bind: x\n:server:\n\n# y\n    :bind: a\n",
+            ":x:\n  :bind: x\n:server:\n\n# y\n    :bind: 0.0.0.0\n",
+        ),
+    ] {
+        assert_eq!(listen::on(old, "0.0.0.0").as_deref(), Ok(new), "{old:?}");
+    }
+}
+
+#[test]
 fn an_address_that_is_not_simple_is_refused() {
     for (text, message) in [
         (":port: 1\n", "there is neither"),

@@ -166,12 +166,66 @@ fn a_volume_as_kubernetes_mounts_it_is_used_and_its_root_left_alone() {
 }
 
 #[test]
-fn a_full_volume_is_named() {
+fn a_start_that_waits_says_why_and_ends_when_asked_to() {
     let front = Front::new();
-    fs::create_dir_all(front.paths.data()).unwrap();
-    let big = front.paths.pristine_data().join("remotes/big");
-    fs::write(&big, vec![b'x'; 1 << 20]).unwrap();
-    let script = "mount -t tmpfs -o size=256k tmpfs \"$1/var/lib/one\" && exec \"$0\" run --root \"$1\"";
+    mount_points(&front, |path| {
+        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap()
+    });
+    let (mut command, listen) = run_as_oneadmin(&front);
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    command
+        .env("DB_BACKEND", "mysql")
+        .env("DB_HOST", "127.0.0.1")
+        .env("DB_PORT", nobody.to_string())
+        .env("DB_PASSWORD", "hunter2hunter2");
+    let (mut process, _) = Process::start(command.stdout(Stdio::null()));
+    let cause = format!("database 127.0.0.1:{nobody}: connection refused");
+    let body = until("/readyz says why", || {
+        let (status, body) = get(listen, "/readyz").ok()?;
+        (status == 503 && body.contains(&cause)).then_some(body)
+    });
+    assert!(!body.contains("hunter2"), "{body}");
+    assert_eq!(get(listen, "/livez").unwrap().0, 200);
+    process.signal(Signal::TERM);
+    assert_eq!(until("the end of onepod", || process.exit()), 0);
+    assert!(!front.paths.one_auth().exists());
+}
+
+#[test]
+fn what_is_mounted_into_the_configuration_stays_there() {
+    let front = Front::new();
+    let own = front.dir.path().join("own");
+    fs::create_dir(&own).unwrap();
+    fs::write(own.join("rank.conf"), "mine").unwrap();
+    let script = "cd \"$1\" && mkdir -p etc/one/schedulers etc/one/hooks && touch etc/one/schedulers/rank.conf && \
+                  mount --bind own/rank.conf etc/one/schedulers/rank.conf && mount --bind own etc/one/hooks && \
+                  exec \"$0\" run --root \"$1\"";
+    let (mut command, listen) = in_mount_namespace(&front, script);
+    let (mut process, _) = Process::start(command.stdout(Stdio::null()));
+    until("/readyz", || {
+        get(listen, "/readyz").ok().filter(|(status, _)| *status == 200)
+    });
+    let etc = process
+        .root()
+        .join(front.paths.etc_one().strip_prefix("/").unwrap());
+    assert_eq!(
+        fs::read_to_string(etc.join("schedulers/rank.conf")).unwrap(),
+        "mine"
+    );
+    assert_eq!(fs::read_to_string(etc.join("hooks/rank.conf")).unwrap(), "mine");
+    assert!(etc.join("oned.conf").is_file());
+    assert_eq!(fs::read_to_string(own.join("rank.conf")).unwrap(), "mine");
+    process.signal(Signal::TERM);
+    assert_eq!(until("the end of onepod", || process.exit()), 0);
+}
+
+/// A shell script in a mount namespace, with the program as $0, the root as $1, and settings for `onepod run`.
+fn in_mount_namespace(front: &Front, script: &str) -> (Command, std::net::SocketAddr) {
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = Command::new("unshare");
     command
         .args(if getuid().is_root() {
@@ -184,14 +238,18 @@ fn a_full_volume_is_named() {
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("OPENNEBULA_HOSTNAME", "one")
-        .env(
-            "ONEPOD_LISTEN",
-            TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .to_string(),
-        );
+        .env("ONEPOD_LISTEN", listen.to_string());
+    (command, listen)
+}
+
+#[test]
+fn a_full_volume_is_named() {
+    let front = Front::new();
+    fs::create_dir_all(front.paths.data()).unwrap();
+    let big = front.paths.pristine_data().join("remotes/big");
+    fs::write(&big, vec![b'x'; 1 << 20]).unwrap();
+    let script = "mount -t tmpfs -o size=256k tmpfs \"$1/var/lib/one\" && exec \"$0\" run --root \"$1\"";
+    let (mut command, _) = in_mount_namespace(&front, script);
     let (code, text) = output(&mut command);
     assert_eq!(code, 1, "{text}");
     assert!(
