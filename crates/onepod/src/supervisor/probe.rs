@@ -238,28 +238,4 @@ pub fn notify_path(directory: &Path, service: &str) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_as_the_kernel_writes_them() {
-        assert_eq!(hexadecimal("127.0.0.1:2101".parse().unwrap()), "0100007F:0835");
-        assert_eq!(
-            hexadecimal("[::1]:80".parse().unwrap()),
-            "00000000000000000000000001000000:0050"
-        );
-    }
-
-    #[test]
-    fn a_connection_counts_for_the_process_that_holds_it_and_while_it_is_held() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let own = rustix::process::getpid();
-        assert!(!connected(own, address).unwrap());
-        let connection = std::net::TcpStream::connect(address).unwrap();
-        assert!(connected(own, address).unwrap());
-        assert!(!connected(Pid::INIT, address).unwrap_or(false));
-        drop(connection);
-        assert!(!connected(own, address).unwrap());
-    }
-}
+mod tests;

@@ -60,7 +60,11 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a command; its standard output comes back where it was asked for.
-    #[expect(clippy::disallowed_methods, reason = "tests have no reaper of their own")]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::zombie_processes,
+        reason = "tests have no reaper of their own; exit() waits"
+    )]
     pub(crate) fn start(command: &mut Command) -> (Self, Option<ChildStdout>) {
         let mut child = command.stdin(Stdio::null()).process_group(0).spawn().unwrap();
         let stdout = child.stdout.take();
@@ -86,6 +90,11 @@ impl Process {
                 });
         }
         self.exit
+    }
+
+    /// The root directory as this process sees it, with what is mounted there for it alone.
+    pub(crate) fn root(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.pid.as_raw_nonzero()))
     }
 
     /// Signals it.
@@ -282,7 +291,7 @@ impl Pod {
     }
 }
 
-/// The number here of the process that is `inside` in the PID namespace of `init`, see NSpid in `proc_pid_status(5)`.
+/// The number here of the process that is `inside` in the PID namespace of `init`, see `NSpid` in `proc_pid_status(5)`.
 fn outside_number(init: Pid, inside: u64) -> Option<Pid> {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     let wanted = namespace(&init.as_raw_nonzero().to_string())?;
