@@ -80,10 +80,7 @@ impl Overrides {
         {
             return Ok(Self::default());
         }
-        let raw: Raw = serde_saphyr::from_str(yaml).map_err(|error| {
-            // The first line says what and where; the others show the text.
-            vec![error.to_string().lines().next().unwrap_or_default().to_owned()]
-        })?;
+        let raw: Raw = serde_saphyr::from_str(yaml).map_err(|error| vec![sentence(&error.to_string())])?;
         let mut mistakes = Vec::new();
         let overrides = Self {
             oned: read_part("oned", raw.oned, &mut mistakes),
@@ -127,6 +124,15 @@ impl Overrides {
         ]
         .concat()
     }
+}
+
+/// The YAML parser's message as one line without what is meant for programmers: its first line says what and where, the
+/// others show the text.
+fn sentence(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    let line = line.split(", set DuplicateKeyPolicy").next().unwrap_or(line);
+    line.replace("expected mapping start", "\"NAME: value\" is expected here")
 }
 
 fn read_part(file: &str, part: Option<BTreeMap<String, Value>>, mistakes: &mut Vec<String>) -> Vec<Override> {
