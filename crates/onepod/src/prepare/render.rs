@@ -11,6 +11,7 @@ use oned_conf::{Document, EditError, ParseError};
 use crate::paths::Paths;
 use crate::prepare::files::{self, FileError};
 use crate::settings::Settings;
+use crate::settings::overrides::Override;
 
 mod listen;
 mod monitord;
@@ -110,9 +111,10 @@ pub enum Problem {
     Listen(#[from] ListenError),
 }
 
-/// Edits the files under `/etc/one`, each in one step; gives the paths of those that changed.
+/// Edits the files under `/etc/one`; gives the paths of those that changed. Nothing is written unless every file can be
+/// edited, and each is written in one step.
 pub fn render(settings: &Settings, paths: &Paths) -> Result<Vec<PathBuf>, RenderError> {
-    let mut written = Vec::new();
+    let mut changed = Vec::new();
     for file in &FILES {
         let path = paths.etc_one().join(file.name);
         match files::read(&path)? {
@@ -121,13 +123,15 @@ pub fn render(settings: &Settings, paths: &Paths) -> Result<Vec<PathBuf>, Render
             Some(old) => {
                 let new = edited(file, &old, settings).map_err(|problem| failed(&path, problem))?;
                 if new.as_bytes() != old {
-                    files::write(&path, new.as_bytes(), file.mode)?;
-                    written.push(path);
+                    changed.push((path, new, file.mode));
                 }
             }
         }
     }
-    Ok(written)
+    for (path, text, mode) in &changed {
+        files::write(path, text.as_bytes(), *mode)?;
+    }
+    Ok(changed.into_iter().map(|(path, ..)| path).collect())
 }
 
 fn edited(file: &File, old: &[u8], settings: &Settings) -> Result<String, Problem> {
@@ -171,11 +175,7 @@ impl Sheet {
             .map_err(|reason| Problem::setting(setting, reason))
     }
 
-    fn set_overrides(
-        &mut self,
-        part: &str,
-        overrides: &[crate::settings::overrides::Override],
-    ) -> Result<(), Problem> {
+    fn set_overrides(&mut self, part: &str, overrides: &[Override]) -> Result<(), Problem> {
         for one in overrides {
             one.place.set(&mut self.document, &one.value).map_err(|reason| {
                 Problem::setting(&format!("ONEPOD_CONFIG, {part}: {}", one.place), reason)

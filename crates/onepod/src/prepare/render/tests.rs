@@ -201,12 +201,14 @@ fn a_front_end_without_flow_and_gate_is_rendered() {
 }
 
 #[test]
-fn an_edit_that_cannot_be_made_names_file_setting_and_reason_and_writes_nothing_to_that_file() {
+fn an_edit_that_cannot_be_made_names_file_setting_and_reason_and_nothing_is_written() {
     let (_root, paths) = front_end();
-    let settings = settle_with(&MYSQL, "oned:\n  NETWROK/PORT: 1\n");
+    let settings = settle_with(&MYSQL, "monitord:\n  NETWROK/PORT: 1\n");
     let error = render(&settings, &paths).unwrap_err().to_string();
     assert!(
-        error.ends_with("etc/one/oned.conf: ONEPOD_CONFIG, oned: NETWROK/PORT: there is no vector NETWROK"),
+        error.ends_with(
+            "etc/one/monitord.conf: ONEPOD_CONFIG, monitord: NETWROK/PORT: there is no vector NETWROK"
+        ),
         "{error}"
     );
     assert_eq!(fs::read_to_string(paths.oned_conf()).unwrap(), ONED);
