@@ -81,7 +81,7 @@ fn monitord_has_one_number_everywhere() {
     let overrides = find(&objects, "ConfigMap", "opennebula-overrides").text("/data/config.yaml");
     assert_eq!(overrides.trim(), "monitord:\n  NETWORK/PORT: 30124");
     refuses(
-        &json!({"config": {"monitord": {"NETWORK/PORT": 5000}}}),
+        &json!({"config": {"monitord": {"Network/Port": 4124}}}),
         &["monitord.port"],
     );
 }
