@@ -143,6 +143,8 @@ fn authorize(keys: &[SshKey], directory: &Path) -> Result<(), SshError> {
     }
     if text.len() > before {
         files::write(&path, text.as_bytes(), 0o600)?;
+    } else if before > 0 {
+        files::close(&path, 0o600)?;
     }
     Ok(())
 }

@@ -214,6 +214,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_has_a_row_for_each_setting_and_files_for_secrets() {
+        let text = reference();
+        assert_eq!(text.lines().count(), TABLE.len() + 2);
+        assert!(text.contains("| `ONE_KEY` or `ONE_KEY_FILE` |"), "{text}");
+        assert!(text.contains("| `DB_PORT` | 3306 |"), "{text}");
+    }
+
+    #[test]
     fn each_setting_is_described_once() {
         for setting in TABLE {
             assert_eq!(

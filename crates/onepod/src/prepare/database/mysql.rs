@@ -1,13 +1,13 @@
 //! One attempt to work with a database server, and what stands in its way.
 //!
 //! An attempt logs in with oned's own name and password and reads one row, which is what oned does first. The database
-//! itself may be missing: oned makes it. No TLS, as oned's own connection does not ask for it.
+//! itself may be missing: oned makes it. No TLS: a user that requires it looks like one with a wrong password.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Error, IoError, OptsBuilder};
+use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder};
 use tokio::{net, time};
 
 use super::Oneadmin;
@@ -67,7 +67,8 @@ impl Cause {
                 LIMIT.as_secs()
             ),
             Self::Login => format!(
-                "database {host}:{port}: wrong user or password for \"{user}\"; check DB_USER and DB_PASSWORD"
+                "database {host}:{port}: wrong user or password for \"{user}\"; check DB_USER and DB_PASSWORD, and that \
+                 the user requires no TLS"
             ),
             Self::NoRight => format!(
                 "database {host}:{port}: user \"{user}\" has no rights on database \"{name}\"; GRANT ALL on it, \
@@ -103,7 +104,17 @@ async fn look(server: &MySql) -> Result<Oneadmin, Cause> {
         .user(Some(server.user()))
         .pass(Some(server.password().expose()))
         .stmt_cache_size(0);
-    let mut connection = Conn::new(options).await.map_err(|error| classify(&error))?;
+    let mut connection = match Conn::new(options).await {
+        Ok(connection) => connection,
+        // The server is there; what oned's own library speaks and this one does not is no reason to wait for ever.
+        Err(Error::Driver(DriverError::UnknownAuthPlugin { name })) => {
+            return Ok(Oneadmin::Unknown(format!(
+                "user \"{}\" logs in by the plugin {name}, which onepod does not speak",
+                server.user()
+            )));
+        }
+        Err(error) => return Err(classify(&error)),
+    };
     // The name is an identifier without quotes in it: settings take no other.
     let question = format!("SELECT oid FROM `{}`.user_pool WHERE oid = 0", server.name());
     let answer = connection.query_first::<i64, _>(question).await;

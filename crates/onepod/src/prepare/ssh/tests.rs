@@ -217,10 +217,15 @@ fn the_packages_client_configuration_arrives_once() {
 }
 
 #[test]
-fn a_key_that_fsgroup_opened_is_closed_again() {
+fn what_fsgroup_opened_to_the_group_is_closed_again() {
     let (volume, key) = (Volume::new(), SshKey::generate().unwrap());
     volume.settle(Some(&key));
-    fs::set_permissions(volume.path("id_ed25519"), Permissions::from_mode(0o660)).unwrap();
+    for name in ["id_ed25519", "authorized_keys"] {
+        fs::set_permissions(volume.path(name), Permissions::from_mode(0o660)).unwrap();
+    }
     volume.settle(None);
-    assert_eq!(volume.mode("id_ed25519"), 0o600);
+    assert_eq!(
+        (volume.mode("id_ed25519"), volume.mode("authorized_keys")),
+        (0o600, 0o600)
+    );
 }

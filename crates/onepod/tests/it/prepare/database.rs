@@ -155,6 +155,39 @@ async fn users_in_the_database_decide_over_credentials() {
 }
 
 #[tokio::test]
+async fn other_ways_to_log_in_are_understood_or_left_to_oned() {
+    let server = Server::install().await;
+    let running = server.start().await;
+    let user = format!("CREATE USER one@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('{PASSWORD}')");
+    server
+        .administer(&[
+            "INSTALL SONAME 'auth_ed25519'",
+            "INSTALL SONAME 'auth_pam_v1'",
+            &user,
+            "CREATE USER pam@'127.0.0.1' IDENTIFIED VIA pam",
+            "GRANT ALL ON opennebula.* TO one@'127.0.0.1'",
+        ])
+        .await;
+    let port = server.port.to_string();
+    for (user, expected) in [("one", ""), ("pam", "logs in by the plugin dialog")] {
+        let pairs = [
+            ("DB_BACKEND", "mysql"),
+            ("DB_HOST", "127.0.0.1"),
+            ("DB_PORT", port.as_str()),
+            ("DB_USER", user),
+            ("DB_PASSWORD", PASSWORD),
+            ("ONEADMIN_PASSWORD", "given"),
+        ];
+        let told = notes(&Front::new().prepare(&pairs).await.unwrap());
+        assert!(
+            told.contains(expected) && told.is_empty() == expected.is_empty(),
+            "{user}: {told}"
+        );
+    }
+    drop(running);
+}
+
+#[tokio::test]
 async fn an_unknown_host_is_named_and_the_wait_can_be_ended() {
     let (front, board) = (Front::new(), Board::new());
     let settings = settle(&[

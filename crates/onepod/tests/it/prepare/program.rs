@@ -169,7 +169,7 @@ fn a_volume_as_kubernetes_mounts_it_is_used_and_its_root_left_alone() {
 fn a_start_that_waits_says_why_and_ends_when_asked_to() {
     let front = Front::new();
     mount_points(&front, |path| {
-        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap()
+        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
     });
     let (mut command, listen) = run_as_oneadmin(&front);
     let nobody = TcpListener::bind("127.0.0.1:0")
