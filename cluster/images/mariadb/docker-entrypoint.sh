@@ -36,7 +36,7 @@ setting() {
 
 # A value as an SQL string, an identifier as an SQL name.
 text() { local v=${1//\\/\\\\}; printf "'%s'" "${v//\'/\'\'}"; }
-identifier() { printf '`%s`' "${1//\`/\`\`}"; }
+identifier() { printf '\140%s\140' "${1//\`/\`\`}"; } # 140: a backtick
 secret() { head -c 24 /dev/urandom | base64 | tr -d '/+=\n'; }
 
 # The statements of the first start. One to a line: that is how the bootstrap mode reads them.

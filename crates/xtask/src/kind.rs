@@ -192,7 +192,7 @@ mod tests {
         let version = TRAEFIK.rsplit(':').next().unwrap();
         let module = repository_file("cluster/traefik/go.mod");
         assert!(
-            module.contains(&format!("github.com/traefik/traefik/v3 {version}\n")),
+            module.contains(&format!("github.com/traefik/traefik/v3 {version} ")),
             "{version}"
         );
         let objects = published(&repository_file("cluster/ingress.yaml"));

@@ -12,7 +12,7 @@ use crate::sh::{cmd, tail};
 use crate::{apt, cluster};
 
 /// The release that is compiled where no cargo-deny is in the cache.
-const CARGO_DENY: &str = "0.18.9";
+const CARGO_DENY: &str = "0.20.2";
 /// Where cargo-deny's list of known faults lives.
 const ADVISORIES: &str = "https://github.com/rustsec/advisory-db/info/refs?service=git-upload-pack";
 
