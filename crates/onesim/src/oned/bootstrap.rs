@@ -97,7 +97,7 @@ fn insert(
 }
 
 /// one_auth as the daemon looks for it: `$ONE_AUTH`, else the home directory of its user.
-fn one_auth_file() -> Result<PathBuf, String> {
+pub(crate) fn one_auth_file() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("ONE_AUTH") {
         return Ok(PathBuf::from(path));
     }

@@ -203,7 +203,11 @@ pub(crate) fn dispatch(oned: &Oned, call: &Call) -> Option<Value> {
         }
     };
     Some(match outcome {
-        Ok(value) => Value::Array(vec![Value::Bool(true), value, Value::Int(0)]),
+        Ok(value) => {
+            oned.log
+                .line("ReM", 'D', &format!("Req:0 {} result SUCCESS", call.method));
+            Value::Array(vec![Value::Bool(true), value, Value::Int(0)])
+        }
         Err(failure) => {
             let text = format!("[{}] {}", call.method, failure.text);
             oned.log

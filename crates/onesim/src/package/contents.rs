@@ -18,6 +18,7 @@ enum Item {
     Text(&'static str, u32),
     Owned(Vec<u8>, u32),
     Link(String),
+    Directory,
 }
 
 /// A package to be built.
@@ -219,10 +220,7 @@ fn core() -> Package {
         }
     }
     for directory in ["datastores/0", "datastores/1", "datastores/2", "vms"] {
-        items.push((
-            format!("/var/lib/one/{directory}/.keep"),
-            Item::Owned(Vec::new(), 0o644),
-        ));
+        items.push((format!("/var/lib/one/{directory}"), Item::Directory));
     }
     Package {
         name: "opennebula",
@@ -340,6 +338,7 @@ impl Package {
             match item {
                 Item::Text(content, mode) => write(&file, content.as_bytes(), *mode)?,
                 Item::Owned(content, mode) => write(&file, content, *mode)?,
+                Item::Directory => fs::create_dir_all(&file).map_err(at(&file))?,
                 Item::Link(target) => symlink(target, &file).map_err(at(&file))?,
             }
             if path.starts_with("/etc/") {

@@ -118,6 +118,12 @@ fn allocate_datastore(context: &Context<'_>) -> Outcome {
     let base = context.oned.config.get("DATASTORE_LOCATION");
     let body = objects::datastore(oid, &context.caller.owner, &name, base, &kept);
     context.oned.store.insert(DATASTORE, &body)?;
+    if let Some(mut cluster) = context.oned.store.get(CLUSTER, 0)? {
+        if let Some(datastores) = cluster.child_mut("DATASTORES") {
+            datastores.children.push(Element::leaf("ID", oid));
+        }
+        context.oned.store.update(CLUSTER, &cluster)?;
+    }
     scheduler::monitor_datastore(context.oned, body)?;
     Ok(Value::Int(oid))
 }

@@ -56,7 +56,10 @@ impl Daemon {
         .unwrap();
         fs::write(
             root.join("etc/monitord.conf"),
-            format!("NETWORK = [ PORT = {} ]\n", free_port()),
+            format!(
+                "NETWORK = [ PORT = {} ]\nIM_MAD = [ NAME = \"dummy\", EXECUTABLE = \"one_im_sh\" ]\n",
+                free_port()
+            ),
         )
         .unwrap();
         fs::write(root.join("var/.one/one_auth"), format!("oneadmin:{PASSWORD}\n")).unwrap();

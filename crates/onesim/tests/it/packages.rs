@@ -1,0 +1,153 @@
+//! The .debs and their signed repository.
+#![expect(clippy::disallowed_methods, reason = "the tests run dpkg-deb and gpg")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const NAMES: [&str; 8] = [
+    "opennebula",
+    "opennebula-common",
+    "opennebula-fireedge",
+    "opennebula-flow",
+    "opennebula-gate",
+    "opennebula-guacd",
+    "opennebula-rubygems",
+    "opennebula-tools",
+];
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let done = Command::new(program).args(arguments).output().unwrap();
+    assert!(
+        done.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+fn make(to: &Path) {
+    output(
+        env!("CARGO_BIN_EXE_onesim"),
+        &[
+            "package",
+            "--release",
+            "7.0.0",
+            "--out",
+            to.to_str().unwrap(),
+            "--time-scale",
+            "0.5",
+        ],
+    );
+}
+
+fn debs(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    fs::read_dir(root.join("pool/opennebula"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read(path).unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_repository_is_signed_and_holds_the_vendors_names_and_paths() {
+    let directory = tempfile::tempdir().unwrap();
+    make(directory.path());
+    let root = directory.path().join("repo/7.0.0/Ubuntu/24.04");
+    let dist = root.join("dists/stable");
+
+    // The signature is by the key that is published, and covers the index.
+    let keyring = directory.path().join("keyring");
+    let key = directory.path().join("repo/repo2.key");
+    assert!(
+        fs::read_to_string(&key)
+            .unwrap()
+            .starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+    );
+    output(
+        "gpg",
+        &[
+            "--dearmor",
+            "--output",
+            keyring.to_str().unwrap(),
+            key.to_str().unwrap(),
+        ],
+    );
+    let verify = |file: &Path| {
+        let arguments = ["--keyring", keyring.to_str().unwrap(), file.to_str().unwrap()];
+        Command::new("gpgv")
+            .args(arguments)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    let signed = dist.join("InRelease");
+    assert!(verify(&signed));
+    let text = fs::read_to_string(&signed).unwrap();
+    let changed = directory.path().join("changed");
+    fs::write(&changed, text.replace("Suite: stable", "Suite: other")).unwrap();
+    assert!(!verify(&changed));
+    assert!(text.contains("Components: opennebula") && text.contains("Suite: stable"));
+    let index = fs::read_to_string(dist.join("opennebula/binary-amd64/Packages")).unwrap();
+    for name in NAMES {
+        assert!(index.contains(&format!("Package: {name}\n")), "{name}");
+        assert!(
+            index.contains(&format!("Filename: pool/opennebula/{name}_7.0.0-1_amd64.deb\n")),
+            "{name}"
+        );
+    }
+    assert_eq!(index.matches("Version: 7.0.0-1\n").count(), NAMES.len());
+
+    // Commands of the vendor's units, and what the image's preparation relies on.
+    let mut all = String::new();
+    for name in NAMES {
+        let deb = root.join(format!("pool/opennebula/{name}_7.0.0-1_amd64.deb"));
+        all.push_str(&output("dpkg-deb", &["-c", deb.to_str().unwrap()]));
+    }
+    for path in [
+        "./usr/bin/oned ",
+        "./usr/bin/onedb ",
+        "./usr/bin/oneuser ",
+        "./usr/lib/one/onehem/onehem-server.rb\n",
+        "./usr/lib/one/oneflow/oneflow-server.rb\n",
+        "./usr/lib/one/onegate/onegate-server.rb\n",
+        "./usr/lib/one/fireedge/dist/index.js\n",
+        "./usr/share/one/guacd/sbin/guacd ",
+        "./usr/lib/one/sh/override/ssh\n",
+        "./usr/lib/one/sh/ssh-socks-cleaner\n",
+        "./usr/share/one/ssh/etc/config\n",
+        "./etc/one/oned.conf\n",
+        "./etc/one/monitord.conf\n",
+        "./etc/one/fireedge-server.conf\n",
+        "./etc/one/guacd\n",
+        "./var/lib/one/remotes/VERSION\n",
+        "./usr/lib/onesim/time-scale\n",
+    ] {
+        assert!(all.contains(path), "{path:?} in\n{all}");
+    }
+    assert!(!all.contains("/.one/"), "no credentials in a package");
+}
+
+#[test]
+fn packages_are_the_same_bytes_when_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("a"), directory.path().join("b"));
+    make(&first);
+    make(&second);
+    let inside = "repo/7.0.0/Ubuntu/24.04";
+    let (first, second) = (debs(&first.join(inside)), debs(&second.join(inside)));
+    assert_eq!(
+        first.keys().collect::<Vec<_>>(),
+        second.keys().collect::<Vec<_>>()
+    );
+    for (name, bytes) in &first {
+        assert!(second[name] == *bytes, "{name} differs");
+    }
+}

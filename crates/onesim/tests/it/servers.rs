@@ -1,0 +1,227 @@
+//! OneFlow, OneGate, the hook manager's client and FireEdge, as real Ruby and Node processes.
+#![expect(clippy::disallowed_methods, reason = "the tests own what they start")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+
+use crate::front_end::{Answer, Daemon, FrontEnd, PASSWORD, assets, free_port, http, said, until};
+
+/// The configuration of a server with its port and oned's.
+fn configure(front: &FrontEnd, name: &str, port: u16) {
+    let packaged = fs::read_to_string(assets().join("etc").join(name)).unwrap();
+    let text = packaged
+        .replace("localhost:2633", &format!("127.0.0.1:{}", front.port))
+        .replace("localhost:2101", &format!("127.0.0.1:{}", front.hook_port))
+        .replace(":port: 2474", &format!(":port: {port}"))
+        .replace(":port: 5030", &format!(":port: {port}"))
+        .replace("port: 2616", &format!("port: {port}"));
+    fs::write(front.path("etc").join(name), text).unwrap();
+}
+
+fn start(front: &FrontEnd, program: &str, file: &str) -> Daemon {
+    let mut command = front.command(program);
+    let spawned = command
+        .arg(assets().join("lib").join(file))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let why = format!("{program} is missing: apt-get install ruby nodejs (make test does)");
+    Daemon {
+        child: spawned.expect(&why),
+    }
+}
+
+fn basic(password: &str) -> String {
+    use base64::Engine as _;
+    let value = base64::engine::general_purpose::STANDARD.encode(format!("oneadmin:{password}"));
+    format!("Authorization: Basic {value}\r\n")
+}
+
+fn listening(port: u16) {
+    until("the server listens", || http(port, "GET /", "", "").is_some());
+}
+
+fn login(port: u16, password: &str) -> Answer {
+    let body = format!("{{\"user\":\"oneadmin\",\"token\":\"{password}\"}}");
+    http(
+        port,
+        "POST /fireedge/api/auth",
+        "Content-Type: application/json\r\n",
+        &body,
+    )
+    .unwrap()
+}
+
+#[test]
+fn oneflow_answers_as_observed() {
+    let front = FrontEnd::new();
+    let _oned = front.up();
+    let port = free_port();
+    configure(&front, "oneflow-server.conf", port);
+    let mut flow = start(&front, "ruby", "oneflow-server.rb");
+    listening(port);
+    let status = |request: &str, headers: &str| http(port, request, headers, "").unwrap().status;
+    assert_eq!(status("GET /", ""), 401);
+    assert_eq!(status("GET /", &basic(PASSWORD)), 404);
+    assert_eq!(status("GET /service", &basic("wrong")), 401);
+    let services = http(port, "GET /service", &basic(PASSWORD), "").unwrap();
+    assert_eq!(services.status, 200);
+    assert!(services.body.contains("\"DOCUMENT_POOL\""), "{}", services.body);
+    assert_eq!(flow.stop().code(), Some(0));
+}
+
+#[test]
+fn a_server_without_its_secret_does_not_start() {
+    let front = FrontEnd::new();
+    for name in ["oneflow", "onegate"] {
+        configure(&front, &format!("{name}-server.conf"), free_port());
+        let output = front
+            .command("ruby")
+            .arg(assets().join(format!("lib/{name}-server.rb")))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(255), "{name}");
+        let wanted = format!("{name}_auth");
+        assert!(
+            said(&output).contains("No such file") && said(&output).contains(&wanted),
+            "{}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn onegate_refuses_who_has_no_token() {
+    let front = FrontEnd::new();
+    let _oned = front.up();
+    let port = free_port();
+    configure(&front, "onegate-server.conf", port);
+    let mut gate = start(&front, "ruby", "onegate-server.rb");
+    listening(port);
+    assert_eq!(http(port, "GET /", "", "").unwrap().status, 401);
+    assert_eq!(gate.stop().code(), Some(0));
+}
+
+#[test]
+fn the_hook_client_connects_again_after_oned_restarted() {
+    let front = FrontEnd::new();
+    configure(&front, "onehem-server.conf", 0);
+    let mut hem = start(&front, "ruby", "onehem-server.rb");
+    let connected = |times: usize| {
+        let endpoint = format!("Connected to tcp://127.0.0.1:{}", front.hook_port);
+        let log = fs::read_to_string(front.path("var/onehem.log")).unwrap_or_default();
+        log.matches(&endpoint).count() >= times
+    };
+    let mut oned = front.up();
+    until("the client is connected", || connected(1));
+    oned.stop();
+    let _again = front.up();
+    until("the client is connected again", || connected(2));
+    assert_eq!(hem.stop().code(), Some(0));
+}
+
+#[test]
+fn fireedge_logs_in_with_the_right_secret_only() {
+    let front = FrontEnd::new();
+    let _oned = front.up();
+    let port = free_port();
+    configure(&front, "fireedge-server.conf", port);
+    let mut fireedge = start(&front, "node", "fireedge.js");
+    listening(port);
+    let key = front.auth("fireedge_key");
+    assert_eq!(fs::read(&key).unwrap().len(), 32);
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o644);
+    let root = http(port, "GET /", "", "").unwrap();
+    assert_eq!(root.status, 302);
+    assert!(root.head.contains("/fireedge/sunstone"), "{}", root.head);
+    let page = http(port, "GET /fireedge/sunstone", "", "").unwrap();
+    assert_eq!(page.status, 200);
+    assert!(
+        page.body.contains("__HOST__"),
+        "replaced in the browser, not on the server"
+    );
+    assert_eq!(login(port, "wrong").status, 401);
+    let good = login(port, PASSWORD);
+    assert_eq!(good.status, 200, "{}", good.body);
+    let token = good
+        .body
+        .split("\"token\":\"")
+        .nth(1)
+        .and_then(|t| t.split('"').next())
+        .unwrap();
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let machines = http(port, "GET /fireedge/api/vmpool/info", &bearer, "").unwrap();
+    assert_eq!(machines.status, 200);
+    assert_eq!(
+        http(port, "GET /fireedge/api/vmpool/info", "", "")
+            .unwrap()
+            .status,
+        401
+    );
+    // The services' secret in the database no longer fits the file: FireEdge's own failure.
+    front.run(&["oneuser", "passwd", "1", "--sha256", "other"]);
+    assert_eq!(login(port, PASSWORD).status, 500);
+    let secret = fs::read_to_string(front.auth("sunstone_auth")).unwrap();
+    let secret = secret.trim().strip_prefix("serveradmin:").unwrap();
+    assert_eq!(
+        front
+            .run(&["oneuser", "passwd", "1", "--sha256", secret])
+            .status
+            .code(),
+        Some(0)
+    );
+    assert_eq!(login(port, PASSWORD).status, 200);
+    fs::remove_file(front.auth("sunstone_auth")).unwrap();
+    assert_eq!(login(port, PASSWORD).status, 500);
+    assert_eq!(
+        http(port, "GET /fireedge/sunstone", "", "").unwrap().status,
+        200,
+        "the page is still served"
+    );
+    assert_eq!(fireedge.stop().code(), Some(0));
+}
+
+#[test]
+fn fireedge_upgrades_to_websockets() {
+    use std::io::{Read as _, Write as _};
+    let front = FrontEnd::new();
+    let port = free_port();
+    configure(&front, "fireedge-server.conf", port);
+    let _fireedge = start(&front, "node", "fireedge.js");
+    listening(port);
+    for path in ["guacamole", "external-guacamole", "websockets/hooks"] {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request = format!(
+            "GET /fireedge/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.set_read_timeout(Some(crate::front_end::PATIENCE)).unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{path}: {head}");
+        // The example of RFC 6455.
+        assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    }
+}
+
+#[test]
+fn guacd_listens_where_it_is_told() {
+    let front = FrontEnd::new();
+    let port = free_port();
+    let mut command = front.command(env!("CARGO_BIN_EXE_onesim"));
+    let spawned = command
+        .args(["guacd", "-f", "-b", "127.0.0.1", "-l", &port.to_string()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _guacd = Daemon { child: spawned };
+    until("guacd listens", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+}
