@@ -8,6 +8,10 @@ const fs = require('fs')
 const http = require('http')
 const path = require('path')
 
+// oned listens on IPv4 alone. Node 20, which the vendor ships, tries both addresses of localhost; older ones only the
+// first, which in a pod is ::1.
+require('dns').setDefaultResultOrder('ipv4first')
+
 const location = process.env.ONE_LOCATION || ''
 const etc = location ? `${location}/etc` : '/etc/one'
 const varDir = location ? `${location}/var` : '/var/lib/one'
