@@ -171,11 +171,21 @@ impl Supervisor {
 
     /// Takes an event through the machine and does what it says.
     fn step(&mut self, event: Event) {
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
-            for action in self.machine.step(event, self.now()) {
-                events.extend(self.act(action));
-            }
+        let actions = self.machine.step(event, self.now());
+        self.act_on_all(actions);
+    }
+
+    fn act_on_all(&mut self, mut actions: Vec<Action>) {
+        while !actions.is_empty() {
+            let causes: Vec<Event> = actions
+                .into_iter()
+                .filter_map(|action| self.act(action))
+                .collect();
+            let now = self.now();
+            actions = causes
+                .into_iter()
+                .flat_map(|event| self.machine.step(event, now))
+                .collect();
         }
         self.publish();
     }
@@ -198,7 +208,7 @@ impl Supervisor {
                 }
             }
             Action::Terminate(service) => {
-                self.units.get(service)?.terminate(&self.means.reaper);
+                self.units.get_mut(service)?.terminate(&self.means.reaper);
                 None
             }
             Action::Kill(service) => {
@@ -235,11 +245,13 @@ impl Supervisor {
             News::Ended(exit) => {
                 let asked = matches!(self.machine.state(service), State::Stopping { .. });
                 let summary = unit.ended(exit);
-                self.step(Event::Ended {
+                let ended = Event::Ended {
                     service,
                     jitter: rand::random(),
-                });
+                };
+                let actions = self.machine.step(ended, self.now());
                 self.tell_end(service, exit, &summary, asked);
+                self.act_on_all(actions);
             }
         }
     }
@@ -250,7 +262,7 @@ impl Supervisor {
         };
         let name = unit.name();
         let next = match self.machine.state(service) {
-            State::Starting => "; started again".to_owned(),
+            State::Starting => "; starts again at once".to_owned(),
             State::Backoff { .. } => {
                 let wait = self.machine.backoff(service, self.now()).unwrap_or_default();
                 format!("; starts again in {:.1} s", wait.as_secs_f64())

@@ -183,15 +183,13 @@ fn at_work(service: &ServiceView) -> bool {
 }
 
 fn reason(service: &ServiceView) -> String {
+    let cause = service.cause.iter().map(|cause| format!(": {cause}"));
+    // While it waits for its next start, the cause already is how the last run ended.
     let before = service
         .last_exit
         .iter()
         .filter(|_| service.state != ServiceState::Backoff)
-        .map(|exit| format!("its last run ended with {exit}"));
-    let parts: Vec<String> = [service.name.clone(), service.state.name().to_owned()]
-        .into_iter()
-        .chain(service.cause.clone())
-        .chain(before)
-        .collect();
-    parts.join(": ")
+        .map(|exit| format!("; its last run: {exit}"));
+    let more: Vec<String> = cause.chain(before).collect();
+    format!("{}: {}{}", service.name, service.state.name(), more.concat())
 }

@@ -30,7 +30,7 @@ pub const LONGEST_DELAY: Duration = Duration::from_secs(30);
 pub const HOPELESS_ENDS: u32 = 3;
 
 /// So long without being ready, and a service that is not essential no longer holds up the start.
-pub const SLOW_START: Duration = Duration::from_mins(1);
+pub const SLOW_START: Duration = Duration::from_secs(30);
 
 /// Processes that a kill does not end within this time are left to the end of PID 1.
 pub const AFTER_KILL: Duration = Duration::from_secs(2);
@@ -283,7 +283,7 @@ impl Machine {
     }
 
     /// True once the start is over: every essential service was ready once, and every other one was, or has ended three
-    /// times before it was, or has had a minute. Of the time of the last event.
+    /// times before it was, or has had half a minute. Of the time of the last event.
     #[must_use]
     pub fn started_up(&self) -> bool {
         self.phase != Phase::Idle

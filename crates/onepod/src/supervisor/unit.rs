@@ -205,9 +205,11 @@ impl Unit {
         command
     }
 
-    pub(super) fn terminate(&self, reaper: &Reaper) {
-        if let Some(process) = &self.process {
-            tracing::info!("{}: stopping", self.name());
+    pub(super) fn terminate(&mut self, reaper: &Reaper) {
+        if let Some(process) = &mut self.process {
+            tracing::info!("{}: stopping", self.service.name);
+            // What it answers from now on changes nothing.
+            process.probe.take().iter().for_each(JoinHandle::abort);
             reaper.signal(process.pid, self.service.stop_signal);
         }
     }

@@ -106,17 +106,9 @@ fn table(status: &Status, now: Timestamp) -> String {
     }
     out.push('\n');
     out += &columns(
-        [
-            "SERVICE",
-            "STATE",
-            "SINCE",
-            "RESTARTS",
-            "PID",
-            "MEMORY",
-            "LAST EXIT",
-        ],
+        ["SERVICE", "STATE", "SINCE", "RESTARTS", "PID", "MEMORY", "REMARK"],
         status.services.iter().map(|service| {
-            let exit = service.last_exit.clone();
+            let remark = service.cause.clone().or_else(|| service.last_exit.clone());
             [
                 service.name.clone(),
                 service.state.name().to_owned(),
@@ -124,7 +116,7 @@ fn table(status: &Status, now: Timestamp) -> String {
                 service.restarts.to_string(),
                 service.pid.map_or_else(dash, |pid| pid.to_string()),
                 service.memory_kib.map_or_else(dash, mebibytes),
-                exit.or_else(|| service.cause.clone()).unwrap_or_else(dash),
+                remark.unwrap_or_else(dash),
             ]
         }),
     );
@@ -215,7 +207,7 @@ mod tests {
         OpenNebula 7.0.0, onepod 0.3.0: running, not ready; up 1h2m
           oned: backoff: exit code 255
 
-        SERVICE    STATE    SINCE  RESTARTS  PID  MEMORY  LAST EXIT
+        SERVICE    STATE    SINCE  RESTARTS  PID  MEMORY  REMARK
         ssh-agent  ready    1h2m   0         12   3 MiB   -
         oned       backoff  1h1m   2         -    -       exit code 255 after 0.043 s
 
