@@ -7,6 +7,7 @@
 )]
 
 mod endings;
+mod endpoint;
 mod logs;
 mod order;
 mod orphans;

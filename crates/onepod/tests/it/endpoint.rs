@@ -1,0 +1,90 @@
+//! The endpoint and the verbs that ask it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::pod::{PATIENCE, Pod, Process, Services, until};
+
+/// Runs a verb against a pod: exit code and standard output.
+fn ask(pod: &Pod, arguments: &[&str]) -> (i32, String) {
+    let output = pod.path("asked");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("ONEPOD_LISTEN", pod.listen.to_string())
+        .stdout(fs::File::create(&output).unwrap())
+        .stderr(Stdio::null());
+    let (mut process, _) = Process::start(&mut command);
+    (
+        until("the verb's end", || process.exit()),
+        fs::read_to_string(output).unwrap(),
+    )
+}
+
+#[test]
+fn verbs_ask_the_running_pod() {
+    let pod = Services::new()
+        .good("a", "essential = true")
+        .script(
+            "slow",
+            "until [ -e go ]; do sleep 0.05; done; touch ready-$NAME; sleep 1000",
+            "",
+        )
+        .start();
+    pod.until_ok("/readyz");
+    assert_eq!(ask(&pod, &["probe", "live"]), (0, "alive\n".to_owned()));
+    assert_eq!(ask(&pod, &["probe", "ready"]), (0, "ready\n".to_owned()));
+    let (code, text) = ask(&pod, &["probe", "startup"]);
+    assert!(code == 1 && text.starts_with("slow: starting: "), "{code} {text}");
+    fs::write(pod.path("go"), "").unwrap();
+    pod.until_ok("/startupz");
+    let (code, table) = ask(&pod, &["status"]);
+    assert_eq!(code, 0);
+    for row in ["a        ready", "slow     ready", "supervise  done"] {
+        assert!(table.contains(row), "{row:?} is missing in\n{table}");
+    }
+    let (_, json) = ask(&pod, &["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&status["phase"], &status["ready"]),
+        (&"running".into(), &true.into())
+    );
+    let service = &status["services"][0];
+    assert!(service["memory_kib"].as_u64().unwrap() > 100, "{service}");
+    assert_eq!(
+        (&service["name"], &service["essential"], &service["last_exit"]),
+        (&"a".into(), &true.into(), &().into())
+    );
+    assert_eq!(pod.stop().0, 0);
+}
+
+#[test]
+fn clients_that_say_nothing_or_too_much_do_not_silence_the_endpoint() {
+    let pod = Services::new().good("a", "").start();
+    pod.until_ok("/livez");
+    let silent: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(pod.listen).unwrap())
+        .collect();
+    let asked = Instant::now();
+    pod.until_ok("/livez");
+    println!(
+        "/livez beside {} silent connections: {:.1} s",
+        silent.len(),
+        asked.elapsed().as_secs_f64()
+    );
+    drop(silent);
+
+    let mut long = TcpStream::connect(pod.listen).unwrap();
+    long.set_read_timeout(Some(PATIENCE)).unwrap();
+    let _ = long.write_all(format!("GET /livez HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024)).as_bytes());
+    let mut answer = Vec::new();
+    let _ = long.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    pod.until_ok("/livez");
+    assert_eq!(pod.stop().0, 0);
+}
