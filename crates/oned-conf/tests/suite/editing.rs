@@ -48,6 +48,7 @@ fn replaces_a_value_in_the_form_that_it_had() {
         "-QUOTED_EMPTY = \"\"\n+QUOTED_EMPTY = \"1\"\n"
     );
     assert_eq!(change(|d| d.set("EMPTY", "x")), "-EMPTY =\n+EMPTY = \"x\"\n");
+    assert_eq!(change(|d| d.set("EMPTY", "5")), "-EMPTY =\n+EMPTY = 5\n");
     assert_eq!(
         change(|d| d.set_in("LOG", "system", "std")),
         "-  SYSTEM      = \"file\",\n+  SYSTEM      = \"std\",\n"
@@ -60,6 +61,7 @@ fn replaces_a_value_in_the_form_that_it_had() {
         2
     );
     assert_eq!(change(|d| d.set("PORT", "2633")), "", "the value that it has");
+    assert_eq!(change(|d| d.set("EMPTY", "")), "", "the value that it has");
 }
 
 #[test]
@@ -100,12 +102,13 @@ fn a_new_attribute_stands_below_its_commented_sample() {
     let text = edited(FRONT_END, |d| d.set("hostname", "one.example"));
     assert!(text.contains("# HOSTNAME = \"front-end.example\"\nHOSTNAME = \"one.example\"\n"));
     // Below the whole of a sample over several lines.
-    let text = edited("# RAFT = [ A = 1,\n#   B = 2 ]\n# more\nX = 1\n", |d| {
-        d.add_vector("RAFT", &[("A", "3")])
-    });
+    let text = edited(
+        "# RAFT = [ A = 1,\n#   B = 2,\n#   C = 3 ]\n# more\nX = 1\n",
+        |d| d.add_vector("RAFT", &[("A", "3")]),
+    );
     assert_eq!(
         text,
-        "# RAFT = [ A = 1,\n#   B = 2 ]\nRAFT = [\n    A = 3\n]\n# more\nX = 1\n"
+        "# RAFT = [ A = 1,\n#   B = 2,\n#   C = 3 ]\nRAFT = [\n    A = 3\n]\n# more\nX = 1\n"
     );
 }
 
@@ -325,6 +328,14 @@ fn an_edit_that_would_change_its_neighbours_is_not_made() {
     let mut other = Document::parse(text).unwrap();
     assert_eq!(
         other.set("B", "two words"),
+        Err(EditError::Interferes {
+            place: "B".to_owned()
+        })
+    );
+    assert_eq!(other.as_str(), text);
+    // Here it would even read well, with another meaning: A goes on up to B's quote, and C appears.
+    assert_eq!(
+        other.set("B", "C = x"),
         Err(EditError::Interferes {
             place: "B".to_owned()
         })
