@@ -50,7 +50,7 @@ pub(crate) type TextRow = Vec<String>;
 pub(crate) enum Db {
     /// /var/lib/one/one.db
     Sqlite(Mutex<rusqlite::Connection>),
-    /// A MySQL or MariaDB server.
+    /// A `MySQL` or MariaDB server.
     Mysql(Mutex<MysqlLink>),
 }
 
@@ -100,7 +100,7 @@ impl Db {
         }
     }
 
-    /// Whether it is a MySQL server.
+    /// Whether it is a `MySQL` server.
     pub(crate) fn is_mysql(&self) -> bool {
         matches!(self, Self::Mysql(_))
     }

@@ -90,7 +90,7 @@ pub(crate) fn monitord(_arguments: &[String]) -> u8 {
     };
     hold_connections(tcp);
     std::thread::spawn(move || {
-        let mut buffer = [0; 65536];
+        let mut buffer = vec![0; 65536];
         while udp.recv(&mut buffer).is_ok() {}
     });
     log.info("DrM", "Loading drivers.");

@@ -107,14 +107,12 @@ pub(crate) fn post(url: &str, body: &str) -> Result<String, String> {
         let mut reader = BufReader::new(&*stream);
         let mut status = String::new();
         reader.read_line(&mut status)?;
-        match read_head(&mut reader, |_, _| {})? {
-            Some(length) => read_body(&mut reader, Some(length)),
-            None => {
-                let mut text = String::new();
-                reader.read_to_string(&mut text)?;
-                Ok(text)
-            }
+        if let Some(length) = read_head(&mut reader, |_, _| {})? {
+            return read_body(&mut reader, Some(length));
         }
+        let mut text = String::new();
+        reader.read_to_string(&mut text)?;
+        Ok(text)
     };
     exchange(&mut stream).map_err(|e| format!("{authority}: {e}"))
 }

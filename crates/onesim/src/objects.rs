@@ -277,7 +277,7 @@ pub(crate) fn monitored_dummy(body: &mut Element) {
     }
 }
 
-/// Attributes of a VM template that stay in the VM's TEMPLATE; the rest goes to USER_TEMPLATE.
+/// Attributes of a VM template that stay in the VM's TEMPLATE; the rest goes to `USER_TEMPLATE`.
 const VM_ATTRIBUTES: [&str; 27] = [
     "CPU",
     "MEMORY",

@@ -263,7 +263,7 @@ fn make_auth_directory(place: &Place) {
 /// 64 random hexadecimal digits.
 fn random_hex() -> String {
     let bytes: [u8; 32] = rand::random();
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    session::hex(&bytes)
 }
 
 fn open_database(place: &Place, config: &Config, log: &Log) -> Result<Db, String> {

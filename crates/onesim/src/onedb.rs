@@ -4,6 +4,7 @@
 //! the version rows; there is nothing else to change between these schemas here. Backup, restore and fsck
 //! are not simulated.
 
+use std::fmt::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,7 @@ pub(crate) fn main(arguments: &[String]) -> u8 {
     };
     let release = Release::installed();
     let done = connect(&options).and_then(|db| match command.as_str() {
-        "version" => version(&db, &release, &options),
+        "version" => Ok(version(&db, &release, &options)),
         "upgrade" => upgrade(&db, &release, &options),
         other => Err(format!("Command {other} is not simulated")),
     });
@@ -161,9 +162,9 @@ fn read(db: &Db) -> Option<Versions> {
     })
 }
 
-fn version(db: &Db, release: &Release, options: &Options) -> Result<(String, u8), String> {
+fn version(db: &Db, release: &Release, options: &Options) -> (String, u8) {
     let Some(found) = read(db) else {
-        return Ok((format!("{EMPTY}\n"), NOT_BOOTSTRAPPED));
+        return (format!("{EMPTY}\n"), NOT_BOOTSTRAPPED);
     };
     let wanted = release.schema();
     let mut text = if options.verbose {
@@ -181,14 +182,15 @@ fn version(db: &Db, release: &Release, options: &Options) -> Result<(String, u8)
         text.push_str("\nWARNING: Source version is lower than DB version\n");
         NEWER
     } else if found.local != wanted || found.shared != wanted {
-        text.push_str(&format!(
-            "\nUpdate required. Expected DB version is:\nLocal:  {wanted}\nShared: {wanted}\n"
-        ));
+        let _ = writeln!(
+            text,
+            "\nUpdate required. Expected DB version is:\nLocal:  {wanted}\nShared: {wanted}"
+        );
         OLDER
     } else {
         0
     };
-    Ok((text, code))
+    (text, code)
 }
 
 fn upgrade(db: &Db, release: &Release, options: &Options) -> Result<(String, u8), String> {
@@ -203,13 +205,13 @@ fn upgrade(db: &Db, release: &Release, options: &Options) -> Result<(String, u8)
         ("db_versioning", "shared", found.shared),
         ("local_db_versioning", "local", found.local),
     ] {
-        text.push_str(&format!("\n>>> Running migrators for {said} tables\n"));
+        let _ = writeln!(text, "\n>>> Running migrators for {said} tables");
         while let Some((_, to)) = MIGRATORS
             .iter()
             .find(|(from, to)| *from == at && number(to) <= number(wanted))
         {
             if options.verbose {
-                text.push_str(&format!("  > Running migrator {at}_to_{to}\n"));
+                let _ = writeln!(text, "  > Running migrator {at}_to_{to}");
             }
             write_version(db, table, &at, to)?;
             (*to).clone_into(&mut at);

@@ -3,7 +3,7 @@
 //! It keeps whether a text came as CDATA, because OpenNebula writes template values that way and clients
 //! see the difference. It does not know namespaces, attributes (read and dropped) or document types.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// One element with its children in document order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Element {
     }
 
     /// An element with plain text.
-    pub(crate) fn leaf(name: &str, text: impl ToString) -> Self {
+    pub(crate) fn leaf(name: &str, text: impl Display) -> Self {
         Self {
             name: name.to_owned(),
             text: text.to_string(),
@@ -37,7 +37,7 @@ impl Element {
     }
 
     /// An element whose text is written as CDATA.
-    pub(crate) fn cdata(name: &str, text: impl ToString) -> Self {
+    pub(crate) fn cdata(name: &str, text: impl Display) -> Self {
         Self {
             name: name.to_owned(),
             text: text.to_string(),
@@ -78,7 +78,7 @@ impl Element {
     }
 
     /// Sets the text of a direct child, creating it when missing.
-    pub(crate) fn set(&mut self, name: &str, text: impl ToString) {
+    pub(crate) fn set(&mut self, name: &str, text: impl Display) {
         match self.child_mut(name) {
             Some(child) => child.text = text.to_string(),
             None => self.children.push(Self::leaf(name, text)),

@@ -1,6 +1,6 @@
 //! The first start: tables, then the objects that every installation has.
 //!
-//! The order matters to whoever prepares the files: one_key exists before the database is touched, the
+//! The order matters to whoever prepares the files: `one_key` exists before the database is touched, the
 //! services' password files are made by the user pool, and they must not exist when user 0 does not.
 
 use std::fs::{self, OpenOptions};
@@ -35,7 +35,8 @@ pub(crate) fn tables(
     if (solo && !local) || bootstrap_only {
         schema::bootstrap_log(db).map_err(failed)?;
     }
-    if !(local && shared) && !solo {
+    let complete = local && shared;
+    if !complete && !solo {
         return Err("Database has to be bootstraped to start oned in HA".to_owned());
     }
     if !local {
@@ -96,7 +97,7 @@ fn insert(
     store.set_last_id(kind, last_id)
 }
 
-/// one_auth as the daemon looks for it: `$ONE_AUTH`, else the home directory of its user.
+/// `one_auth` as the daemon looks for it: `$ONE_AUTH`, else the home directory of its user.
 pub(crate) fn one_auth_file() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("ONE_AUTH") {
         return Ok(PathBuf::from(path));

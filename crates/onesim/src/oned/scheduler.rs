@@ -1,8 +1,8 @@
 //! What happens by itself: hosts and datastores are monitored, pending VMs are placed.
 //!
 //! One loop with a short tick. All periods come from oned.conf and are scaled like the fixed waits. A VM
-//! waits for SCHED_MAX_WND_TIME, then needs a monitored host with room and a monitored shared system
-//! datastore; otherwise it is tried again after SCHED_RETRY_TIME.
+//! waits for `SCHED_MAX_WND_TIME`, then needs a monitored host with room and a monitored shared system
+//! datastore; otherwise it is tried again after `SCHED_RETRY_TIME`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ pub(crate) fn monitor_datastore(oned: &Oned, mut datastore: Element) -> Result<(
 }
 
 fn space_of(oned: &Oned) -> [u64; 3] {
-    let Ok(space) = rustix::fs::statvfs(&oned.place.var()) else {
+    let Ok(space) = rustix::fs::statvfs(oned.place.var()) else {
         return [0; 3];
     };
     let megabytes = |blocks: u64| blocks.saturating_mul(space.f_frsize) / 1_048_576;

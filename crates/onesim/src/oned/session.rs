@@ -1,8 +1,10 @@
 //! Who calls: `user:password` for the core driver, `serveradmin:user:token` for the services.
 //!
-//! The password column of the core driver is the SHA-256 of the password. For server_cipher it is the
+//! The password column of the core driver is the SHA-256 of the password. For `server_cipher` it is the
 //! SHA-256 of the services' secret, and its first 32 characters are the AES-256-CBC key of the token: a
 //! service with another secret cannot log in, which is what makes FireEdge answer 500.
+
+use std::fmt::Write as _;
 
 use aes::cipher::{BlockDecryptMut as _, KeyIvInit as _, block_padding::Pkcs7};
 use base64::Engine as _;
@@ -14,12 +16,17 @@ use crate::objects::{Owner, USER};
 use crate::store::Store;
 use crate::xml::Element;
 
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
 /// Hex digits of the SHA-256 of a text.
 pub(crate) fn sha256(text: &str) -> String {
-    sha2::Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    hex(&sha2::Sha256::digest(text.as_bytes()))
 }
 
 /// A caller that was authenticated.

@@ -9,6 +9,7 @@ use sha2::Digest as _;
 
 use super::contents::{architecture, repository_temporary};
 use super::{Failed, at, output};
+use crate::oned::session::hex;
 
 /// A signing key that lives as long as this value.
 #[derive(Debug)]
@@ -76,12 +77,7 @@ impl Drop for Keys {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    sha2::Sha256::digest(bytes)
-        .iter()
-        .fold(String::new(), |mut out, b| {
-            let _ = write!(out, "{b:02x}");
-            out
-        })
+    hex(&sha2::Sha256::digest(bytes))
 }
 
 /// Indexes and signs the packages below `root/pool`.

@@ -1,6 +1,6 @@
 //! What a database does to the daemon: absent, refused, lost, too old, too new.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::front_end::{FrontEnd, PASSWORD, http, said, until};
 use crate::mariadb::{self, MariaDb};
@@ -234,7 +234,7 @@ fn machines_are_known_after_a_restart() {
     assert!(run(&["onehost", "list"]).contains("dummy1"));
 }
 
-fn path(path: &PathBuf) -> &str {
+fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

@@ -11,6 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for anything.
@@ -34,12 +35,16 @@ pub(crate) fn assets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets")
 }
 
+/// A port that nobody uses and no other test gets: below the range that the kernel gives to connections.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id() * 64;
+        let port = 12000 + u16::try_from(step % 20000).unwrap();
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Polls until `holds`; fails after [`PATIENCE`].
@@ -158,8 +163,12 @@ impl FrontEnd {
 
     /// Starts oned and waits until it answers.
     pub(crate) fn up(&self) -> Daemon {
-        let daemon = self.start();
-        until("oned answers", || self.session_is_good(PASSWORD));
+        let mut daemon = self.start();
+        until("oned answers", || {
+            let ended = daemon.child.try_wait().unwrap();
+            assert!(ended.is_none(), "oned ended with {ended:?}:\n{}", self.log());
+            self.session_is_good(PASSWORD)
+        });
         daemon
     }
 

@@ -1,4 +1,10 @@
 //! The simulator's contract: each test is named for an observation on the real OpenNebula.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where something is not as prepared"
+)]
 
 mod client;
 mod database;

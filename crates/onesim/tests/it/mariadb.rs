@@ -1,7 +1,6 @@
 //! A real MariaDB on loopback, in a directory of its own.
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     reason = "a test starts the server and is its only parent"
 )]
 
@@ -35,6 +34,8 @@ impl MariaDb {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
+        // Two servers that share /tmp take each other's temporary tables.
+        fs::create_dir(directory.path().join("tmp")).unwrap();
         let installed = Command::new(program("mariadb-install-db"))
             .args([
                 "--no-defaults",
@@ -42,6 +43,7 @@ impl MariaDb {
                 "--skip-test-db",
             ])
             .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--tmpdir={}", directory.path().join("tmp").display()))
             .arg(format!("--user={}", user()))
             .output()
             .unwrap();
@@ -70,6 +72,7 @@ impl MariaDb {
             .arg("--no-defaults")
             .arg(format!("--user={}", user()))
             .arg(format!("--datadir={}", root.join("data").display()))
+            .arg(format!("--tmpdir={}", root.join("tmp").display()))
             .arg(format!("--socket={}", root.join("socket").display()))
             .arg(format!("--port={}", self.port))
             .arg(format!("--init-file={}", init.display()))

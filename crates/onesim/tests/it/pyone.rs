@@ -1,4 +1,4 @@
-//! A client that is not ours: `pyone` from PyPI logs in, creates a host and a VM, and sees it running.
+//! A client that is not ours: `pyone` from `PyPI` logs in, creates a host and a VM, and sees it running.
 #![expect(clippy::disallowed_methods, reason = "the test runs Python")]
 
 use std::path::{Path, PathBuf};

@@ -106,6 +106,7 @@ fn instantiate(context: &Context<'_>) -> Outcome {
     create(context, &template, context.flag(3))
 }
 
+#[derive(Clone, Copy)]
 enum Form {
     Short,
     Full,
@@ -170,14 +171,12 @@ fn action(context: &Context<'_>) -> Outcome {
     let next = match (action.trim_end_matches("-hard"), state) {
         ("terminate", 1..=5 | 8 | 9) => Some((6, 0)),
         ("hold", 1) => Some((2, 0)),
-        ("release", 2) => Some((1, 0)),
+        ("release", 2) | ("resume", 4 | 9) => Some((1, 0)),
         ("poweroff", 3) => Some((8, 0)),
         ("suspend", 3) => Some((5, 0)),
         ("stop", 3) => Some((4, 0)),
         ("undeploy", 3 | 8) => Some((9, 0)),
-        ("reboot", 3) => Some((3, 3)),
-        ("resume", 5 | 8) => Some((3, 3)),
-        ("resume", 4 | 9) => Some((1, 0)),
+        ("reboot", 3) | ("resume", 5 | 8) => Some((3, 3)),
         _ => None,
     };
     let Some((to, lcm)) = next else {
