@@ -9,6 +9,7 @@ mod digest;
 mod images;
 mod kind;
 mod leftovers;
+mod lock;
 mod machine;
 mod platform;
 mod progress;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::cluster::{self, Cluster};
 use crate::images::{Image, Origin, Source, Store, onepod, simulator};
 use crate::kind::Kind;
+use crate::lock::Lock;
 use crate::progress::Progress;
 use crate::repo::Repo;
 use crate::sh::{Cmd, cmd, command};
@@ -86,6 +87,7 @@ impl Images {
 
 /// Compiles the cluster's programs and builds the images. Each part does nothing when it is there.
 pub(crate) fn build(repo: &Repo, progress: &mut Progress) -> Result<Images> {
+    let _one = Lock::take(repo, "images")?;
     progress.step("programs of the cluster (compiled once, 5 to 10 minutes)", || {
         cluster::build(repo)
     })?;

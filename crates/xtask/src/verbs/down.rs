@@ -7,10 +7,12 @@ use anyhow::{Context as _, Result};
 
 use crate::cluster::Cluster;
 use crate::kind::Kind;
+use crate::lock::Lock;
 use crate::progress::{self, Progress};
 use crate::repo::Repo;
 
 pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
+    let _one = Lock::take(repo, "cluster")?;
     let mut progress = Progress::start();
     for cluster in [Cluster::of_up(repo), Cluster::of_scenarios(repo)] {
         if cluster.state.exists() {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::cluster::{self, Cluster};
 use crate::leftovers::Reading;
+use crate::lock::Lock;
 use crate::platform::{self, Images};
 use crate::progress::{Counts, Progress};
 use crate::repo::Repo;
@@ -33,7 +34,9 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
 pub(crate) fn scenarios(repo: &Repo, images: &Images, args: &[OsString], progress: &mut Progress) {
     let cluster = Cluster::of_scenarios(repo);
     let mut before = None;
+    let mut one = None;
     let up = progress.test("cluster of the scenarios", || {
+        one = Some(Lock::take(repo, "scenarios")?);
         cluster.purge()?; // of a run that was interrupted
         before = Some(Reading::take(&cluster.state));
         cluster.up()?;
@@ -53,6 +56,7 @@ pub(crate) fn scenarios(repo: &Repo, images: &Images, args: &[OsString], progres
         before.expect_again(&cluster.state)?;
         Ok(Counts::PASSED)
     });
+    drop(one);
 }
 
 fn play(repo: &Repo, cluster: &Cluster, args: &[OsString]) -> Result<Counts> {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::images::Origin;
+use crate::lock::Lock;
 use crate::platform::{self, Platform};
 use crate::progress::{self, Progress};
 use crate::repo::Repo;
@@ -17,6 +18,7 @@ const HOSTNAME: &str = "opennebula.local";
 const RELEASE: &str = "opennebula";
 
 pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
+    let _one = Lock::take(repo, "cluster")?;
     let mut progress = Progress::start();
     let platform = platform::start(repo, &mut progress)?;
     progress.step("OpenNebula (helm upgrade --install --wait)", || {
