@@ -9,19 +9,47 @@ use oned_conf::Document;
 
 #[derive(Arbitrary, Debug)]
 enum Edit<'a> {
-    Set { name: &'a str, value: &'a str },
-    Add { name: &'a str, value: &'a str },
-    SetIn { vector: &'a str, key: &'a str, value: &'a str },
-    SetInWhere { vector: &'a str, selector: (&'a str, &'a str), key: &'a str, value: &'a str },
-    AddVector { name: &'a str, entries: Vec<(&'a str, &'a str)> },
-    Remove { name: &'a str },
-    RemoveIn { vector: &'a str, key: &'a str },
-    RemoveWhere { vector: &'a str, selector: (&'a str, &'a str) },
+    Set {
+        name: &'a str,
+        value: &'a str,
+    },
+    Add {
+        name: &'a str,
+        value: &'a str,
+    },
+    SetIn {
+        vector: &'a str,
+        key: &'a str,
+        value: &'a str,
+    },
+    SetInWhere {
+        vector: &'a str,
+        selector: (&'a str, &'a str),
+        key: &'a str,
+        value: &'a str,
+    },
+    AddVector {
+        name: &'a str,
+        entries: Vec<(&'a str, &'a str)>,
+    },
+    Remove {
+        name: &'a str,
+    },
+    RemoveIn {
+        vector: &'a str,
+        key: &'a str,
+    },
+    RemoveWhere {
+        vector: &'a str,
+        selector: (&'a str, &'a str),
+    },
 }
 
 fuzz_target!(|input: (&str, Vec<Edit>)| {
     let (text, edits) = input;
-    let Ok(mut document) = Document::parse(text) else { return };
+    let Ok(mut document) = Document::parse(text) else {
+        return;
+    };
     for edit in edits {
         let before = document.to_string();
         let made = apply(&mut document, &edit);
@@ -63,8 +91,16 @@ fn apply(document: &mut Document, edit: &Edit<'_>) -> bool {
             assert_eq!(document.set_in(vector, key, value), Ok(()));
             assert_eq!(document.to_string(), once);
         }
-        Edit::SetInWhere { vector, selector: (selector, chosen), key, value } => {
-            if document.set_in_where(vector, selector, chosen, key, value).is_err() {
+        Edit::SetInWhere {
+            vector,
+            selector: (selector, chosen),
+            key,
+            value,
+        } => {
+            if document
+                .set_in_where(vector, selector, chosen, key, value)
+                .is_err()
+            {
                 return false;
             }
             if !selector.eq_ignore_ascii_case(key) {
@@ -88,12 +124,17 @@ fn apply(document: &mut Document, edit: &Edit<'_>) -> bool {
             Ok(true) => assert!(document.get_in(vector, key).is_none()),
             Ok(false) | Err(_) => return false,
         },
-        Edit::RemoveWhere { vector, selector: (selector, chosen) } => {
-            match document.remove_where(vector, selector, chosen) {
-                Ok(true) => assert!(document.get_in_where(vector, selector, chosen, selector).is_none()),
-                Ok(false) | Err(_) => return false,
-            }
-        }
+        Edit::RemoveWhere {
+            vector,
+            selector: (selector, chosen),
+        } => match document.remove_where(vector, selector, chosen) {
+            Ok(true) => assert!(
+                document
+                    .get_in_where(vector, selector, chosen, selector)
+                    .is_none()
+            ),
+            Ok(false) | Err(_) => return false,
+        },
     }
     true
 }

@@ -15,7 +15,9 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(document) = &parsed {
         assert_eq!(document.to_bytes(), bytes);
     }
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
     if text.contains(['\0', '\r']) {
         return;
     }
