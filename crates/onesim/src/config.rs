@@ -39,6 +39,25 @@ impl Config {
                     .push(((*name).to_owned(), Value::Vector(pairs)));
             }
         }
+        // A driver that the file does not name keeps its built-in description.
+        for (name, keys, rows) in DRIVERS {
+            for row in *rows {
+                let known = template.attributes.iter().any(|(n, value)| match value {
+                    Value::Vector(pairs) => n == name && value_of(pairs, "NAME") == row[0],
+                    Value::Single(_) => false,
+                });
+                if !known {
+                    let pairs = keys
+                        .iter()
+                        .zip(*row)
+                        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                        .collect();
+                    template
+                        .attributes
+                        .push(((*name).to_owned(), Value::Vector(pairs)));
+                }
+            }
+        }
         Ok(Self { template })
     }
 
@@ -237,4 +256,105 @@ const VECTORS: &[(&str, &[(&str, &str)])] = &[
     ("VLAN_IDS", &[("RESERVED", "0, 1, 4095"), ("START", "2")]),
     ("VNC_PORTS", &[("RESERVED", ""), ("START", "5900")]),
     ("VXLAN_IDS", &[("START", "2")]),
+];
+
+/// Built-in descriptions of drivers: attribute, its keys, one row for each driver.
+type Drivers = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static [&'static str]],
+);
+
+const DRIVERS: &[Drivers] = &[
+    (
+        "TM_MAD_CONF",
+        &[
+            "NAME",
+            "LN_TARGET",
+            "CLONE_TARGET",
+            "SHARED",
+            "DS_MIGRATE",
+            "DRIVER",
+        ],
+        &[
+            &["dummy", "NONE", "SYSTEM", "YES", "YES", ""],
+            &["lvm", "NONE", "SELF", "YES", "NO", ""],
+            &["fs_lvm", "SYSTEM", "SYSTEM", "YES", "NO", "raw"],
+            &["fs_lvm_ssh", "SYSTEM", "SYSTEM", "YES", "NO", "raw"],
+            &["shared", "NONE", "SYSTEM", "YES", "YES", ""],
+            &["qcow2", "NONE", "SYSTEM", "YES", "NO", "qcow2"],
+            &["ssh", "SYSTEM", "SYSTEM", "NO", "YES", ""],
+            &["local", "SYSTEM", "SYSTEM", "NO", "YES", ""],
+            &["ceph", "NONE", "SELF", "YES", "NO", "raw"],
+            &["dev", "NONE", "NONE", "YES", "NO", ""],
+        ],
+    ),
+    (
+        "DS_MAD_CONF",
+        &["NAME", "REQUIRED_ATTRS", "PERSISTENT_ONLY"],
+        &[
+            &["dev", "DISK_TYPE", "YES"],
+            &["iscsi_libvirt", "DISK_TYPE,ISCSI_HOST", "YES"],
+            &["dummy", "", "NO"],
+            &["fs", "", "NO"],
+            &["lvm", "DISK_TYPE", "NO"],
+            &["shared", "", "NO"],
+            &["ssh", "", "NO"],
+            &["vmfs", "BRIDGE_LIST", "NO"],
+            &[
+                "ceph",
+                "DISK_TYPE,BRIDGE_LIST,CEPH_HOST,CEPH_USER,CEPH_SECRET",
+                "NO",
+            ],
+        ],
+    ),
+    (
+        "MARKET_MAD_CONF",
+        &["NAME", "REQUIRED_ATTRS", "APP_ACTIONS"],
+        &[
+            &["one", "", "monitor"],
+            &["http", "BASE_URL,PUBLIC_DIR", "create, delete, monitor"],
+            &[
+                "s3",
+                "ACCESS_KEY_ID,SECRET_ACCESS_KEY,REGION,BUCKET",
+                "create, delete, monitor",
+            ],
+            &["linuxcontainers", "", "monitor"],
+        ],
+    ),
+    (
+        "AUTH_MAD_CONF",
+        &[
+            "NAME",
+            "PASSWORD_CHANGE",
+            "DRIVER_MANAGED_GROUPS",
+            "DRIVER_MANAGED_GROUP_ADMIN",
+            "MAX_TOKEN_TIME",
+        ],
+        &[
+            &["core", "YES", "NO", "NO", "-1"],
+            &["public", "NO", "NO", "NO", "-1"],
+            &["ssh", "YES", "NO", "NO", "-1"],
+            &["x509", "NO", "NO", "NO", "-1"],
+            &["ldap", "YES", "YES", "YES", "86400"],
+            &["saml", "YES", "YES", "YES", "86400"],
+            &["server_cipher", "NO", "NO", "NO", "-1"],
+            &["server_x509", "NO", "NO", "NO", "-1"],
+        ],
+    ),
+    (
+        "VN_MAD_CONF",
+        &["NAME", "BRIDGE_TYPE"],
+        &[
+            &["dummy", "linux"],
+            &["802.1Q", "linux"],
+            &["fw", "linux"],
+            &["ovswitch", "openvswitch"],
+            &["vxlan", "linux"],
+            &["ovswitch_vxlan", "openvswitch"],
+            &["bridge", "linux"],
+            &["elastic", "linux"],
+            &["nodeport", "linux"],
+        ],
+    ),
 ];

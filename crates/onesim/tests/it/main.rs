@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod configuration;
 mod database;
 mod front_end;
 mod mariadb;
