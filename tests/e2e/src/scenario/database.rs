@@ -67,12 +67,19 @@ async fn recover(world: &World, right: &str) -> Result<String> {
         },
     )
     .await?;
-    let logs = world.cluster.logs(&pod, None).await;
-    let said = logs
-        .values()
-        .flat_map(|log| log.lines())
-        .find(|line| line.contains("DB_PASSWORD"));
-    let said = said.context("/readyz says why, the log does not")?;
+    // A line takes a moment from the pod's standard output through the container runtime.
+    let said = until("the same in the log", Duration::from_secs(30), async || {
+        let logs = world.cluster.logs(&pod, None).await;
+        let line = logs
+            .values()
+            .flat_map(|log| log.lines())
+            .find(|line| line.contains("DB_PASSWORD"));
+        Ok(line.map_or_else(
+            || Look::NotYet("not there".to_owned()),
+            |line| Look::Seen(line.to_owned()),
+        ))
+    })
+    .await?;
     ensure!(
         !reason.contains(WRONG) && !said.contains(WRONG),
         "the password itself is shown"

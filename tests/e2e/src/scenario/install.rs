@@ -1,7 +1,7 @@
 //! Installing, testing and removing the release as a user does, and what must never be readable on the way.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -28,15 +28,21 @@ const GENERATED: [&str; 6] = [
 /// `helm install` with no values into a new namespace that enforces the restricted standard.
 pub(super) async fn install(world: &mut World) -> Result<String> {
     world.cluster.make_namespace().await?;
+    let start = Instant::now();
     world.helm.install().await?;
     let pods = world.all_ready().await?;
+    let took = start.elapsed();
     world.learn_secrets().await;
     let names = world.needles.names();
     ensure!(
         names == GENERATED,
         "the Job should have made {GENERATED:?}, there are {names:?}"
     );
-    Ok(format!("{pods} pods, {} generated values", names.len()))
+    Ok(format!(
+        "{pods} pods ready {:.1} s after helm install began, {} generated values",
+        took.as_secs_f64(),
+        names.len()
+    ))
 }
 
 /// `helm test`, which runs `onepod verify` in a pod.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use serde_json::json;
 
@@ -37,17 +37,17 @@ pub(super) async fn named_and_mended(world: &mut World) -> Result<String> {
         })
     })
     .await?;
-    let log = world
-        .cluster
-        .logs(&pod, None)
-        .await
-        .into_values()
-        .collect::<String>();
-    for (name, _) in MISTAKES {
-        let line = log.lines().find(|line| line.contains(name));
-        note(line.with_context(|| format!("the log does not name {name}: {log}"))?);
-    }
-
+    let log = until("both in one log", Duration::from_secs(30), async || {
+        let logs = world.cluster.logs(&pod, None).await;
+        let one = logs
+            .into_values()
+            .find(|log| MISTAKES.iter().all(|(name, _)| log.contains(name)));
+        Ok(one.map_or_else(|| Look::NotYet("not there".to_owned()), Look::Seen))
+    })
+    .await?;
+    log.lines()
+        .filter(|line| MISTAKES.iter().any(|(name, _)| line.contains(name)))
+        .for_each(note);
     install::secrecy(world).await?;
 
     let old = pod.metadata.uid;
