@@ -125,9 +125,6 @@ fn daemonise(lock: &Path) -> u8 {
 }
 
 fn start(release: Release, bootstrap_only: bool) -> Result<(), String> {
-    let signals =
-        signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])
-            .map_err(|e| e.to_string())?;
     let place = Place::from_environment();
     let config = load(&place)?;
     let _ = fs::write(place.var().join("config"), format!("{}\n", config.dump()));
@@ -162,6 +159,10 @@ fn start(release: Release, bootstrap_only: bool) -> Result<(), String> {
     if bootstrap_only {
         return Err("Database bootstrap finalized, exiting.\n".to_owned());
     }
+    // From here on a signal waits for the end of the start; before it, it ends the process at once.
+    let mut signals =
+        signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])
+            .map_err(|e| e.to_string())?;
     log.info("ACL", "Starting ACL Manager...");
     log.info("ACL", "ACL Manager started.");
     let store = Store { db };
@@ -179,9 +180,7 @@ fn start(release: Release, bootstrap_only: bool) -> Result<(), String> {
     clock::pause(clock::scaled(SETTLE_SECONDS));
     let port = oned.config.get("PORT");
     let address = oned.config.get("LISTEN_ADDRESS");
-    oned.log.info("ReM", "Starting Request Manager...");
-    let listener =
-        server::bind(address, port).map_err(|_| "Could not start the Request Manager".to_owned())?;
+    oned.log.info("InM", "Starting Information Manager...");
     for monitor in oned.config.vectors("IM_MAD") {
         drivers
             .start(
@@ -191,14 +190,15 @@ fn start(release: Release, bootstrap_only: bool) -> Result<(), String> {
             )
             .map_err(|_| "Could not start the Information Manager".to_owned())?;
     }
-    oned.log.info("InM", "Starting Information Manager...");
+    oned.log.info("ReM", "Starting Request Manager...");
+    let listener =
+        server::bind(address, port).map_err(|_| "Could not start the Request Manager".to_owned())?;
     server::serve(&oned, listener);
     oned.log
         .info("ReM", &format!("Starting XML-RPC server, port {port} ..."));
     oned.log.info("ReM", "Request Manager started.");
     scheduler::run(&oned);
     notify::ready();
-    let mut signals = signals;
     let _ = signals.forever().next();
     stop(&oned, &mut drivers);
     Ok(())

@@ -1,21 +1,8 @@
 //! The configuration's dump against what the real daemon wrote, and against the product's own parser.
 
 use std::fs;
-use std::path::PathBuf;
 
-use crate::front_end::{FrontEnd, assets};
-
-/// A recording of the real one; `None`, with a line, where that folder is not there.
-fn recorded(inside: &str) -> Option<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/fixtures")
-        .join(inside);
-    let text = fs::read_to_string(&path).ok();
-    if text.is_none() {
-        eprintln!("left out: {} is not there", path.display());
-    }
-    text
-}
+use crate::front_end::{FrontEnd, assets, recorded};
 
 /// The dump that `oned -i` leaves for this oned.conf, with the vendor's paths.
 fn dump(front: &FrontEnd, conf: &str) -> String {

@@ -3,9 +3,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     reason = "a test ends where something is not as prepared"
 )]
 
+mod answers;
 mod client;
 mod configuration;
 mod database;
