@@ -1,6 +1,7 @@
 //! The real database behind the simulated daemon: sqlite or MySQL/MariaDB, with OpenNebula's tables.
 //!
-//! One connection per process; a lost one is opened again by the next query, as the real daemon does.
+//! One connection does the work; a lost one is opened again by the next query, as the real daemon does. The
+//! rest of the configured pool is only held, because a server counts connections.
 //! Values travel as text in both directions; the columns' types convert.
 
 use std::fmt;
@@ -63,13 +64,18 @@ impl Db {
         Ok(Self::Sqlite(Mutex::new(connection)))
     }
 
-    /// Connects, creates the database when it is missing and the user may, and uses it: as oned does.
-    pub(crate) fn mysql(address: MysqlAddress) -> Result<Self, DbError> {
+    /// Connects, creates the database when it is missing and the user may, and uses it: as oned does,
+    /// with `held` more connections that stay idle.
+    pub(crate) fn mysql(address: MysqlAddress, held: usize) -> Result<Self, DbError> {
         let mut link = MysqlLink::new(address)?;
         link.connect()?;
         let create = format!("CREATE DATABASE IF NOT EXISTS `{}`", link.address.name);
         link.run(&create, &[])
             .map_err(|e| DbError(format!("Could not create the database: {e}")))?;
+        for _ in 0..held {
+            let another = link.open()?;
+            link.held.push(another);
+        }
         Self::using(link)
     }
 
@@ -156,6 +162,8 @@ pub(crate) struct MysqlLink {
     address: MysqlAddress,
     runtime: tokio::runtime::Runtime,
     connection: Option<Conn>,
+    /// Never used, only there.
+    held: Vec<Conn>,
 }
 
 impl fmt::Debug for MysqlLink {
@@ -177,10 +185,16 @@ impl MysqlLink {
             address,
             runtime,
             connection: None,
+            held: Vec::new(),
         })
     }
 
     fn connect(&mut self) -> Result<(), DbError> {
+        self.connection = Some(self.open()?);
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Conn, DbError> {
         let address = &self.address;
         let port = if address.port == 0 { 3306 } else { address.port };
         let mut options = OptsBuilder::default()
@@ -196,10 +210,7 @@ impl MysqlLink {
             tokio::time::timeout(Duration::from_secs(CONNECT_SECONDS), Conn::new(options)).await
         });
         match opened {
-            Ok(Ok(connection)) => {
-                self.connection = Some(connection);
-                Ok(())
-            }
+            Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(DbError(self.describe(&error))),
             Err(_) => Err(DbError(format!(
                 "Can't connect to server on '{}' (110)",

@@ -4,7 +4,9 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use crate::config;
+use crate::db::Db;
 use crate::log::Log;
+use crate::oned;
 use crate::place::Place;
 use crate::template::{Template, Value};
 
@@ -88,6 +90,11 @@ pub(crate) fn monitord(_arguments: &[String]) -> u8 {
         log.error("MON", &format!("Could not bind {address} port {port}"));
         return 255;
     };
+    // Its own pool of database connections, beside oned's.
+    let Ok(_pool) = own_pool(&place, &conf) else {
+        log.error("MON", "Could not open connect to database server");
+        return 255;
+    };
     hold_connections(tcp);
     std::thread::spawn(move || {
         let mut buffer = vec![0; 65536];
@@ -106,6 +113,18 @@ pub(crate) fn monitord(_arguments: &[String]) -> u8 {
 }
 
 const RULE: &str = "----------------------------------------";
+
+/// The connections of monitord.conf to the database of oned.conf; nothing for sqlite.
+fn own_pool(place: &Place, conf: &Template) -> Result<Option<Db>, String> {
+    let config = config::Config::load(place)?;
+    if config.get_in("DB", "BACKEND", "") != "mysql" {
+        return Ok(None);
+    }
+    let count = oned::connections(conf.get_in("DB", "CONNECTIONS").unwrap_or("15"));
+    Db::mysql(oned::mysql_address(&config), count)
+        .map(Some)
+        .map_err(|e| e.0)
+}
 
 fn listeners(address: &str, port: u16) -> Option<(TcpListener, UdpSocket)> {
     let ip = match address {

@@ -274,7 +274,8 @@ fn open_database(place: &Place, config: &Config, log: &Log) -> Result<Db, String
         }
         "mysql" => {
             let address = mysql_address(config);
-            Db::mysql(address).map_err(|e| format!("Could not open connect to database server: {e}"))?
+            Db::mysql(address, connections(config.get_in("DB", "CONNECTIONS", "25")))
+                .map_err(|e| format!("Could not open connect to database server: {e}"))?
         }
         _ => return Err("DB BACKEND must be sqlite or mysql.".to_owned()),
     };
@@ -289,6 +290,11 @@ fn open_database(place: &Place, config: &Config, log: &Log) -> Result<Db, String
     }
     log.info("ONE", "Checking database version.");
     Ok(db)
+}
+
+/// How many connections are held beside the one that works: the pool, and one more for escaping, less that one.
+pub(crate) fn connections(configured: &str) -> usize {
+    configured.trim().parse().unwrap_or(25)
 }
 
 /// The DB vector as an address, with the real daemon's fallbacks for keys that are left out.

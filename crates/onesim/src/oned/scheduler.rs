@@ -363,3 +363,25 @@ pub(crate) fn move_to(vm: &mut Element, state: i64, lcm: i64) {
     vm.set("STATE", state);
     vm.set("LCM_STATE", lcm);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requirements_compare_ids_names_and_template_values() {
+        let object = Element::new("DATASTORE")
+            .with(Element::leaf("ID", 100))
+            .with(Element::new("TEMPLATE").with(Element::cdata("TM_MAD", "dummy")));
+        for (text, wanted) in [
+            ("", true),
+            ("ID=100", true),
+            ("ID = \"100\"", true),
+            ("ID=101", false),
+            ("ID=101 | TM_MAD = dummy", true),
+            ("ID=100 & TM_MAD = ssh", false),
+        ] {
+            assert_eq!(meets(&object, text), wanted, "{text:?}");
+        }
+    }
+}

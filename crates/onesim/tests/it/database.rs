@@ -89,6 +89,19 @@ fn the_tables_are_real_in_mariadb() {
 }
 
 #[test]
+fn oned_and_monitord_hold_the_observed_number_of_connections() {
+    let server = MariaDb::new();
+    let _running = server.start();
+    let front = FrontEnd::new();
+    front.configure(&server.vector(mariadb::PASSWORD));
+    let _oned = front.up();
+    // 25 and 15 as configured, and one more each. The one that counts is not theirs.
+    let count =
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db IS NOT NULL OR id <> CONNECTION_ID()";
+    until("all connections are open", || server.sql(count).trim() == "42");
+}
+
+#[test]
 fn a_lost_database_looks_like_a_wrong_password_and_comes_back_by_itself() {
     let server = MariaDb::new();
     let mut running = server.start();
