@@ -3,6 +3,7 @@
 //! It looks and judges; it installs nothing (`apt.rs` does).
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -13,7 +14,9 @@ use crate::sh::{cmd, which};
 /// Memory below which the cluster and the compilers do not fit: the Go linker alone takes 2.5 GB.
 const MEMORY_KIB: u64 = 4 * 1024 * 1024;
 /// Free disk that the first run needs, compilers' caches included.
-const DISK_KIB: u64 = 15 * 1024 * 1024;
+const FIRST_DISK_KIB: u64 = 15 * 1024 * 1024;
+/// Free disk that a later run needs, for images and what pods write.
+const LATER_DISK_KIB: u64 = 5 * 1024 * 1024;
 /// A little less than 4 GiB is what a machine sold with 4 GiB has.
 const MEMORY_SLACK_KIB: u64 = 300 * 1024;
 
@@ -23,11 +26,19 @@ pub(crate) struct Machine {
     root: bool,
     distribution: Distribution,
     memory_kib: Option<u64>,
-    /// Folders that are written to, with the free KiB of their file systems.
+    /// Folders that are written to, one for each file system, with its free KiB.
     disks: Vec<(String, u64)>,
+    run: Run,
     go: bool,
     compiler: bool,
     architecture: String,
+}
+
+/// Whether the cluster's programs are compiled already, by far the largest part of the first run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    First,
+    Later,
 }
 
 /// From /etc/os-release.
@@ -78,14 +89,24 @@ impl Machine {
     fn read(repo: &Repo) -> Result<Self> {
         let status = fs::read_to_string("/proc/self/status").context("/proc/self/status")?;
         let mut disks = Vec::new();
+        let mut seen = Vec::new();
         for dir in [repo.root.as_path(), existing(&repo.cache), Path::new("/var")] {
-            disks.push((dir.display().to_string(), free_kib(dir)?));
+            let device = fs::metadata(dir)
+                .with_context(|| dir.display().to_string())?
+                .dev();
+            if !seen.contains(&device) {
+                seen.push(device);
+                disks.push((dir.display().to_string(), free_kib(dir)?));
+            }
         }
+        let compiled = fs::read_dir(repo.cache.join("programs"))
+            .is_ok_and(|dir| dir.flatten().any(|entry| entry.path().join("complete").exists()));
         Ok(Self {
             root: effective_uid(&status) == Some(0),
             distribution: Distribution::read(),
             memory_kib: memory_kib(&fs::read_to_string("/proc/meminfo").unwrap_or_default()),
             disks,
+            run: if compiled { Run::Later } else { Run::First },
             go: which("go").is_some(),
             compiler: which("cc").is_some(),
             architecture: std::env::consts::ARCH.to_owned(),
@@ -127,12 +148,16 @@ fn judge(machine: &Machine) -> Vec<String> {
         )),
         _ => {}
     }
+    let (disk, run) = match machine.run {
+        Run::First => (FIRST_DISK_KIB, "the first run"),
+        Run::Later => (LATER_DISK_KIB, "a run"),
+    };
     for (dir, kib) in &machine.disks {
-        if *kib < DISK_KIB {
+        if *kib < disk {
             findings.push(format!(
-                "{dir} has {} GiB of free disk, and the first run needs {} GiB",
+                "{dir} has {} GiB of free disk, and {run} needs {} GiB",
                 kib / 1024 / 1024,
-                DISK_KIB / 1024 / 1024
+                disk / 1024 / 1024
             ));
         }
     }
@@ -188,7 +213,8 @@ mod tests {
                 ..Distribution::default()
             },
             memory_kib: Some(MEMORY_KIB),
-            disks: vec![("/".to_owned(), DISK_KIB)],
+            disks: vec![("/".to_owned(), FIRST_DISK_KIB)],
+            run: Run::First,
             go: true,
             compiler: true,
             architecture: "x86_64".to_owned(),
@@ -210,7 +236,11 @@ mod tests {
                 ..Distribution::default()
             },
             memory_kib: Some(2 * 1024 * 1024),
-            disks: vec![("/home".to_owned(), 1024 * 1024), ("/var".to_owned(), DISK_KIB)],
+            disks: vec![
+                ("/home".to_owned(), 1024 * 1024),
+                ("/var".to_owned(), FIRST_DISK_KIB),
+            ],
+            run: Run::First,
             go: false,
             compiler: false,
             architecture: "riscv64".to_owned(),
@@ -232,6 +262,16 @@ mod tests {
     fn a_machine_sold_with_four_gibibytes_is_enough() {
         let machine = Machine {
             memory_kib: Some(3_980_000),
+            ..good()
+        };
+        assert_eq!(judge(&machine), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_later_run_needs_less_disk() {
+        let machine = Machine {
+            run: Run::Later,
+            disks: vec![("/".to_owned(), LATER_DISK_KIB)],
             ..good()
         };
         assert_eq!(judge(&machine), Vec::<String>::new());

@@ -24,7 +24,7 @@ pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
         fs::remove_dir_all(&repo.state).with_context(|| repo.state.display().to_string())?;
     }
     progress::say(&format!(
-        "Nothing of it is left but {}, which makes the next start quick.",
+        "Nothing of it is left but {}, which makes the next start quick, and the packages that apt installed.",
         repo.cache.display()
     ));
     Ok(ExitCode::SUCCESS)
