@@ -122,7 +122,7 @@ fn judge(machine: &Machine) -> Vec<String> {
     }
     if !["debian", "ubuntu"].contains(&machine.distribution.id.as_str()) {
         findings.push(format!(
-            "this is {}, and packages are installed by apt: use Debian or Ubuntu, or start a Docker engine, which is used instead",
+            "this is {}, and packages are installed by apt: use Debian or Ubuntu (`make up` also works with a Docker engine)",
             if machine.distribution.name.is_empty() { "no system that /etc/os-release names" } else { &machine.distribution.name }
         ));
     }
