@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -66,7 +65,7 @@ impl Process {
         reason = "tests have no reaper of their own; exit() waits"
     )]
     pub(crate) fn start(command: &mut Command) -> (Self, Option<ChildStdout>) {
-        let mut child = command.stdin(Stdio::null()).process_group(0).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
         let stdout = child.stdout.take();
         (
             Self {
