@@ -1,5 +1,7 @@
 //! The managers that have driver processes: which, in which order, and what the log says of each.
 
+use std::time::Instant;
+
 use super::drivers::Drivers;
 use super::{Oned, bootstrap};
 use crate::clock;
@@ -96,6 +98,7 @@ const MANAGERS: [Manager; 8] = [
 
 /// Starts the driver processes; each one's failure ends the start.
 pub(crate) fn load(oned: &Oned, drivers: &mut Drivers) -> Result<(), String> {
+    let begin = Instant::now();
     let mads = oned.place.mads();
     let log = &oned.log;
     let has_one_auth = bootstrap::one_auth_file().is_ok_and(|file| file.exists());
@@ -134,6 +137,6 @@ pub(crate) fn load(oned: &Oned, drivers: &mut Drivers) -> Result<(), String> {
             log.info("ONE", "oned started in solo mode.");
         }
     }
-    clock::pause(clock::scaled(DRIVER_LOAD_SECONDS));
+    clock::pause(clock::scaled(DRIVER_LOAD_SECONDS).saturating_sub(begin.elapsed()));
     Ok(())
 }

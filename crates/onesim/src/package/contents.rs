@@ -57,28 +57,61 @@ const MADS: [&str; 13] = [
 
 /// All packages of a release.
 pub(crate) fn packages(release: &str, time_scale: Option<&str>) -> Result<Vec<Package>, Failed> {
+    if !["7.0.", "7.2.", "7.4."]
+        .iter()
+        .any(|line| release.starts_with(line))
+    {
+        return Err(format!(
+            "release {release} is not simulated: 7.0, 7.2 and 7.4 are"
+        ));
+    }
     Ok(vec![
         common(release, time_scale)?,
         rubygems(),
-        core(),
+        core(release),
         tools(),
         server(
             "opennebula-flow",
             "oneflow",
             "OneFlow",
             asset!("lib/oneflow-server.rb"),
-            asset!("etc/oneflow-server.conf"),
+            asset!("etc/oneflow-server.conf").to_owned(),
         ),
         server(
             "opennebula-gate",
             "onegate",
             "OneGate",
             asset!("lib/onegate-server.rb"),
-            asset!("etc/onegate-server.conf"),
+            onegate_conf(release),
         ),
         fireedge(),
         guacd(),
     ])
+}
+
+/// oned.conf of the release: gRPC came with 7.2.
+fn oned_conf(release: &str) -> String {
+    let conf = asset!("etc/oned.conf");
+    if release.starts_with("7.0.") {
+        return conf.to_owned();
+    }
+    conf.replace(
+        "\nPORT = 2633\n",
+        "\nPORT = 2633\nGRPC_PORT = 2634\nGRPC_LISTEN_ADDRESS = \"0.0.0.0\"\n",
+    )
+}
+
+/// onegate-server.conf of the release: 7.4 moved the address below `:server:`.
+fn onegate_conf(release: &str) -> String {
+    let conf = asset!("etc/onegate-server.conf");
+    if release.starts_with("7.4.") {
+        conf.replace(
+            ":host: 127.0.0.1\n:port: 5030\n",
+            ":server:\n  :bind: 127.0.0.1\n  :port: 5030\n",
+        )
+    } else {
+        conf.to_owned()
+    }
 }
 
 fn text(path: &str, content: &'static str) -> (String, Item) {
@@ -154,11 +187,14 @@ fn rubygems() -> Package {
     }
 }
 
-fn core() -> Package {
+fn core(release: &str) -> Package {
     let mut items = vec![
         link("/usr/bin/oned".to_owned(), PROGRAM),
         link("/usr/bin/onedb".to_owned(), PROGRAM),
-        text("/etc/one/oned.conf", asset!("etc/oned.conf")),
+        (
+            "/etc/one/oned.conf".to_owned(),
+            Item::Owned(oned_conf(release).into_bytes(), 0o644),
+        ),
         text("/etc/one/monitord.conf", asset!("etc/monitord.conf")),
         text("/etc/one/onehem-server.conf", asset!("etc/onehem-server.conf")),
         text("/etc/one/defaultrc", asset!("etc/defaultrc")),
@@ -257,13 +293,7 @@ fn tools() -> Package {
     }
 }
 
-fn server(
-    package: &'static str,
-    name: &str,
-    said: &str,
-    program: &'static str,
-    conf: &'static str,
-) -> Package {
+fn server(package: &'static str, name: &str, said: &str, program: &'static str, conf: String) -> Package {
     Package {
         name: package,
         depends: "opennebula-common, opennebula-rubygems",
@@ -274,7 +304,10 @@ fn server(
         },
         items: vec![
             text(&format!("/usr/lib/one/{name}/{name}-server.rb"), program),
-            text(&format!("/etc/one/{name}-server.conf"), conf),
+            (
+                format!("/etc/one/{name}-server.conf"),
+                Item::Owned(conf.into_bytes(), 0o644),
+            ),
         ],
         postinst: Some(postinst("")),
     }

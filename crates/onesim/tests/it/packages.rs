@@ -151,3 +151,42 @@ fn packages_are_the_same_bytes_when_made_again() {
         assert!(second[name] == *bytes, "{name} differs");
     }
 }
+
+#[test]
+fn a_later_release_ships_its_own_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    output(
+        env!("CARGO_BIN_EXE_onesim"),
+        &["package", "--release", "7.4.0", "--out", out],
+    );
+    let pool = directory.path().join("repo/7.4.0/Ubuntu/24.04/pool/opennebula");
+    let unpack = |package: &str| {
+        let deb = pool.join(format!("{package}_7.4.0-1_amd64.deb"));
+        output("dpkg-deb", &["-x", deb.to_str().unwrap(), out]);
+    };
+    unpack("opennebula");
+    unpack("opennebula-gate");
+    let read = |name: &str| fs::read_to_string(directory.path().join("etc/one").join(name)).unwrap();
+    assert!(read("oned.conf").contains("\nGRPC_PORT = 2634\n"));
+    assert!(read("onegate-server.conf").contains("\n:server:\n  :bind: 127.0.0.1\n  :port: 5030\n"));
+    assert!(!read("onegate-server.conf").contains(":host:"));
+}
+
+#[test]
+fn a_release_that_is_not_simulated_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = [
+        "package",
+        "--release",
+        "6.8.0",
+        "--out",
+        directory.path().to_str().unwrap(),
+    ];
+    let done = Command::new(env!("CARGO_BIN_EXE_onesim"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("release 6.8.0 is not simulated"));
+}
