@@ -244,19 +244,19 @@ impl Supervisor {
             }
             News::Ended(exit) => {
                 let asked = matches!(self.machine.state(service), State::Stopping { .. });
-                let summary = unit.ended(exit);
+                unit.ended(exit);
                 let ended = Event::Ended {
                     service,
                     jitter: rand::random(),
                 };
                 let actions = self.machine.step(ended, self.now());
-                self.tell_end(service, exit, &summary, asked);
+                self.tell_end(service, exit, asked);
                 self.act_on_all(actions);
             }
         }
     }
 
-    fn tell_end(&self, service: Index, exit: Exit, summary: &str, asked: bool) {
+    fn tell_end(&self, service: Index, exit: Exit, asked: bool) {
         let Some(unit) = self.units.get(service) else {
             return;
         };
@@ -270,9 +270,9 @@ impl Supervisor {
             _ => String::new(),
         };
         if asked || unit.success(exit) {
-            tracing::info!("{name}: {summary}{next}");
+            tracing::info!("{name}: {}{next}", unit.last_exit());
         } else {
-            tracing::error!("{name}: {summary}{next}");
+            tracing::error!("{name}: {}{next}", unit.cause());
         }
     }
 

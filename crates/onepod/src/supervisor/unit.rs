@@ -263,24 +263,31 @@ impl Unit {
         self.cause = Some(reason);
     }
 
-    /// Its process has ended: gives a sentence about it, with the last line that it wrote.
-    pub(super) fn ended(&mut self, exit: Exit) -> String {
+    /// Its process has ended.
+    pub(super) fn ended(&mut self, exit: Exit) {
         let mut text = exit.to_string();
         if let Some(process) = self.process.take() {
             process.captures.iter().for_each(Capture::drain);
-            if let Some(probe) = process.probe {
-                probe.abort();
-            }
+            process.probe.iter().for_each(JoinHandle::abort);
             let seconds = process.began.elapsed().as_secs_f64();
             text = format!("{text} after {seconds:.3} s");
         }
-        self.last_exit = Some(text.clone());
         self.last_lines = self.tail.lines();
-        if let Some(line) = self.tail.last().filter(|_| !self.success(exit)) {
-            text = format!("{text}; its last line: {line}");
-        }
-        self.cause = Some(text.clone());
-        text
+        self.cause = Some(match self.tail.last() {
+            Some(line) if !self.success(exit) => format!("{text}; its last line: {line}"),
+            _ => text.clone(),
+        });
+        self.last_exit = Some(text);
+    }
+
+    /// How its last run ended, in short.
+    pub(super) fn last_exit(&self) -> &str {
+        self.last_exit.as_deref().unwrap_or_default()
+    }
+
+    /// Why it is not ready; after an end with the last line that it wrote.
+    pub(super) fn cause(&self) -> &str {
+        self.cause.as_deref().unwrap_or_default()
     }
 
     pub(super) fn view(&mut self, state: State, restarts: u32) -> ServiceView {
