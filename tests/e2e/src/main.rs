@@ -8,8 +8,8 @@
 //!
 //! It needs Helm, a Python 3 that can make virtual environments (pyone comes from `PyPI` into `--venv`), `timeout` of
 //! coreutils and, for the steps of the Ingress, an ingress controller at `--ingress` (port 30080 of the first
-//! node by default). Everything happens in a namespace of its own, which is deleted at the end; `--keep` leaves it for
-//! a look. The last lines are a table of the steps with their seconds, then `N passed, N failed`; the exit status is 1
+//! node by default). Everything happens in a namespace of its own, which is deleted at the end; with `--keep` it is
+//! left for a look when a step failed. The last lines are a table of the steps with their seconds, then `N passed, N failed`; the exit status is 1
 //! when a step failed or could not be tried.
 //!
 //! It does not build images, load them, or start a cluster: that is xtask's job.

@@ -68,6 +68,12 @@ const STEPS: &[Step] = &[
     ("wrong settings: exit 64, all named, mended", |world| {
         Box::pin(mistakes::named_and_mended(world))
     }),
+    ("database lost and back: same container, same oned", |world| {
+        Box::pin(database::lost_and_back(world))
+    }),
+    ("no database at the start: waits, starts by itself", |world| {
+        Box::pin(database::absent_at_start(world))
+    }),
     ("no password in logs, ConfigMaps, pods, at the end", |world| {
         Box::pin(install::secrecy(world))
     }),

@@ -48,7 +48,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 
-    /// Leaves the namespace as it is at the end or at the failed step
+    /// When a step failed, leaves the namespace as it is
     #[arg(long)]
     pub(crate) keep: bool,
 }
