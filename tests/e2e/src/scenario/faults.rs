@@ -6,13 +6,18 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 
-use super::api;
 use super::world::{CONTAINER, FRONT_END_POD, HEALTH_PORT, World};
+use super::{api, install};
 use crate::pod::{is_ready, restarts};
 use crate::wait::{Look, until};
 
-/// The pod is deleted: its successor finds everything, and no Secret changed.
+/// A file where users put image files: it is on the volume, or nothing there is.
+const MARK: &str = "/var/lib/one/datastores/1/e2e";
+
+/// The pod is deleted: its successor finds everything, every service logs in as before, and no Secret changed.
 pub(super) async fn delete_pod(world: &mut World) -> Result<String> {
+    let marked = run(world, &format!("echo marked > {MARK} && cat {MARK}")).await?;
+    ensure!(marked == "marked\n", "{MARK} has {marked:?}");
     let old = world.front_end().await?.metadata.uid;
     let secrets = world.cluster.secrets().await?;
     let start = Instant::now();
@@ -28,6 +33,10 @@ pub(super) async fn delete_pod(world: &mut World) -> Result<String> {
         "its container was started {} times more",
         restarts(&pod)
     );
+    let found = run(world, &format!("cat {MARK}")).await?;
+    ensure!(found == marked, "{MARK} has {found:?}");
+    // The services' own credentials were on the volume too: FireEdge's login shows it.
+    install::test(world).await?;
     let known = api::known(world).await?;
     ensure!(world.cluster.secrets().await? == secrets, "a Secret changed");
     Ok(format!("ready again after {:.1} s; {known}", took.as_secs_f64()))
@@ -39,11 +48,7 @@ pub(super) async fn kill_oned(world: &mut World) -> Result<String> {
     let oned = world.status().await?.service("oned")?.clone();
     let pid = oned.pid.context("/status gives no pid of oned")?;
     let start = Instant::now();
-    let kill = world
-        .cluster
-        .exec(FRONT_END_POD, CONTAINER, &["sh", "-c", &format!("kill -9 {pid}")])
-        .await?;
-    ensure!(kill.success, "kill -9 {pid}: {}", kill.output);
+    run(world, &format!("kill -9 {pid}")).await?;
 
     until("another oned, ready", Duration::from_mins(2), async || {
         let status = match world.status().await {
@@ -87,4 +92,14 @@ pub(super) async fn kill_oned(world: &mut World) -> Result<String> {
         took.as_secs_f64(),
         api::known(world).await?
     ))
+}
+
+/// Runs a line of shell in the front-end's container; gives what it printed.
+async fn run(world: &World, line: &str) -> Result<String> {
+    let done = world
+        .cluster
+        .exec(FRONT_END_POD, CONTAINER, &["sh", "-c", line])
+        .await?;
+    ensure!(done.success, "{line}: {}", done.output);
+    Ok(done.output)
 }
