@@ -51,6 +51,20 @@ impl Cluster {
         format!("{}.2", self.link)
     }
 
+    /// The name of its cgroups, as the script makes it of the link.
+    pub(crate) fn cgroup(&self) -> String {
+        format!("k8s-{}", self.link.replace('.', "-"))
+    }
+
+    /// The machine's end of the link, as the script names it.
+    pub(crate) fn interface(&self) -> String {
+        let numbers = self
+            .link
+            .split('.')
+            .filter_map(|number| number.parse::<u8>().ok());
+        numbers.fold("k8s".to_owned(), |name, number| format!("{name}{number:02x}"))
+    }
+
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.state.join("admin.kubeconfig")
     }
@@ -113,4 +127,22 @@ pub(crate) fn programs(repo: &Repo) -> Result<PathBuf> {
     Ok(PathBuf::from(
         cmd(repo.root.join("cluster/cluster")).arg("bin").read()?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_script() {
+        let repo = Repo::find().unwrap();
+        let cluster = Cluster {
+            state: repo.state.join("x"),
+            repo,
+            link: "10.213.0".to_owned(),
+        };
+        assert_eq!(cluster.cgroup(), "k8s-10-213-0");
+        assert_eq!(cluster.interface(), "k8s0ad500");
+        assert_eq!(cluster.node_ip(), "10.213.0.2");
+    }
 }

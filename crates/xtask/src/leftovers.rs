@@ -1,7 +1,8 @@
 //! What a cluster may leave behind on the machine, read before and after: a difference is a defect of `down`.
 //!
 //! It compares what the kernel holds, and the few folders outside of the state that a node mounts over. What
-//! other programs do at the same time shows too, which is why a difference has some seconds to go away.
+//! other programs do at the same time shows too, which is why a difference has some seconds to go away; what belongs to
+//! another cluster of `cluster/cluster`, by its name, is passed over.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::cluster::Cluster;
 use crate::sh::{cmd, tail};
 
 /// How long a difference may stay: the kernel takes a namespace down after its last process has gone.
@@ -34,57 +36,11 @@ const SETTINGS: &[&str] = &[
 pub(crate) struct Reading(BTreeSet<String>);
 
 impl Reading {
-    /// Reads the machine; `state` is the folder of the cluster's state, whose users are looked for.
-    pub(crate) fn take(state: &Path) -> Self {
-        let mut found = BTreeSet::new();
-        for entry in fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
-            found.insert(format!("interface {}", entry.file_name().to_string_lossy()));
-        }
-        for line in fs::read_to_string("/proc/self/mountinfo")
-            .unwrap_or_default()
-            .lines()
-        {
-            if let Some(place) = line.split(' ').nth(4) {
-                found.insert(format!("mount {place}"));
-            }
-        }
-        cgroups(Path::new("/sys/fs/cgroup"), &mut found);
-        for dir in [
-            "/var/lib/kubelet",
-            "/var/lib/cni",
-            "/run/netns",
-            "/usr/libexec/kubernetes",
-            "/etc/cni",
-        ] {
-            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-                found.insert(format!("file {}", entry.path().display()));
-            }
-            if Path::new(dir).exists() {
-                found.insert(format!("file {dir}"));
-            }
-        }
-        for name in SETTINGS {
-            if let Ok(value) = fs::read_to_string(Path::new("/proc/sys").join(name)) {
-                found.insert(format!("setting {name} = {}", value.trim()));
-            }
-        }
-        for line in cmd("nft")
-            .args(["list", "tables"])
-            .read()
-            .unwrap_or_default()
-            .lines()
-        {
-            found.insert(format!("firewall {line}"));
-        }
-        for line in cmd("ip")
-            .args(["route", "show", "table", "all"])
-            .read()
-            .unwrap_or_default()
-            .lines()
-        {
-            found.insert(format!("route {}", line.trim()));
-        }
-        processes(state, &mut found);
+    /// Reads the machine, with an eye on what `cluster` may leave.
+    pub(crate) fn take(cluster: &Cluster) -> Self {
+        let mut found = of_machine(&cluster.state);
+        let own = [cluster.cgroup(), cluster.interface()];
+        found.retain(|line| !of_another(line, &own));
         Self(found)
     }
 
@@ -101,10 +57,10 @@ impl Reading {
     }
 
     /// Refuses unless the machine becomes as it was.
-    pub(crate) fn expect_again(&self, state: &Path) -> Result<()> {
+    pub(crate) fn expect_again(&self, cluster: &Cluster) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let difference = self.difference(&Self::take(state));
+            let difference = self.difference(&Self::take(cluster));
             if difference.is_empty() {
                 return Ok(());
             }
@@ -117,6 +73,69 @@ impl Reading {
             pause(Duration::from_millis(500));
         }
     }
+}
+
+/// Everything that the kernel and the folders tell, and the processes that use `state`.
+fn of_machine(state: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
+        found.insert(format!("interface {}", entry.file_name().to_string_lossy()));
+    }
+    for line in fs::read_to_string("/proc/self/mountinfo")
+        .unwrap_or_default()
+        .lines()
+    {
+        if let Some(place) = line.split(' ').nth(4) {
+            found.insert(format!("mount {place}"));
+        }
+    }
+    cgroups(Path::new("/sys/fs/cgroup"), &mut found);
+    for dir in [
+        "/var/lib/kubelet",
+        "/var/lib/cni",
+        "/run/netns",
+        "/usr/libexec/kubernetes",
+        "/etc/cni",
+    ] {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            found.insert(format!("file {}", entry.path().display()));
+        }
+        if Path::new(dir).exists() {
+            found.insert(format!("file {dir}"));
+        }
+    }
+    for name in SETTINGS {
+        if let Ok(value) = fs::read_to_string(Path::new("/proc/sys").join(name)) {
+            found.insert(format!("setting {name} = {}", value.trim()));
+        }
+    }
+    for line in cmd("nft")
+        .args(["list", "tables"])
+        .read()
+        .unwrap_or_default()
+        .lines()
+    {
+        found.insert(format!("firewall {line}"));
+    }
+    for line in cmd("ip")
+        .args(["route", "show", "table", "all"])
+        .read()
+        .unwrap_or_default()
+        .lines()
+    {
+        found.insert(format!("route {}", line.trim()));
+    }
+    processes(state, &mut found);
+    found
+}
+
+/// Whether a line is about another cluster: a cgroup `k8s-…` or an interface `k8s…`, or what is below or goes through it.
+fn of_another(line: &str, own: &[String]) -> bool {
+    line.split(['/', ' ']).any(|word| {
+        let digits = word.strip_prefix("k8s-").or(word.strip_prefix("k8s"));
+        let a_cluster = digits.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()));
+        a_cluster && !own.iter().any(|name| name == word)
+    })
 }
 
 /// Between two readings.
@@ -171,30 +190,40 @@ mod tests {
     }
 
     #[test]
+    fn another_cluster_is_passed_over_and_the_own_is_not() {
+        let own = ["k8s-10-214-0".to_owned(), "k8s0ad600".to_owned()];
+        let of_others = [
+            "cgroup /sys/fs/cgroup/cpu/k8s-10-215-0/kubepods",
+            "interface k8s0ad700",
+            "route 10.215.0.0/30 dev k8s0ad700 x",
+        ];
+        for line in of_others {
+            assert!(of_another(line, &own), "{line}");
+        }
+        let of_nobody_else = [
+            "cgroup /sys/fs/cgroup/cpu/k8s-10-214-0/kubepods",
+            "interface k8s0ad600",
+            "cgroup /sys/fs/cgroup/kubepods",
+        ];
+        for line in of_nobody_else {
+            assert!(!of_another(line, &own), "{line}");
+        }
+    }
+
+    #[test]
     fn a_process_that_works_in_the_state_is_seen() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().canonicalize().unwrap();
-        let before = Reading::take(&state);
-        assert!(
-            !before.0.iter().any(|line| line.starts_with("process ")),
-            "{before:?}"
-        );
-        // Waits on its standard input, which ends with the test.
-        let file = state.join("log");
+        let sees_one = || of_machine(&state).iter().any(|line| line.starts_with("process "));
+        assert!(!sees_one());
+        let log = state.join("log");
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                cmd("sh")
-                    .args(["-c", "until [ -e stop ]; do read -t 1 x || :; done"])
-                    .dir(&state)
-                    .logged(&file)
-            });
+            let wait = "until [ -e stop ]; do sleep 0.05; done";
+            scope.spawn(|| cmd("sh").args(["-c", wait]).dir(&state).logged(&log));
             let deadline = Instant::now() + Duration::from_secs(10);
             let mut seen = false;
             while !seen && Instant::now() < deadline {
-                seen = Reading::take(&state)
-                    .0
-                    .iter()
-                    .any(|line| line.starts_with("process "));
+                seen = sees_one();
             }
             fs::write(state.join("stop"), "").unwrap();
             assert!(seen);

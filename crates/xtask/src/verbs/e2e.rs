@@ -38,7 +38,7 @@ pub(crate) fn scenarios(repo: &Repo, images: &Images, args: &[OsString], progres
     let up = progress.test("cluster of the scenarios", || {
         one = Some(Lock::take(repo, "scenarios")?);
         cluster.purge()?; // of a run that was interrupted
-        before = Some(Reading::take(&cluster.state));
+        before = Some(Reading::take(&cluster));
         cluster.up()?;
         images.load(&cluster)?;
         Ok(Counts::PASSED)
@@ -53,7 +53,7 @@ pub(crate) fn scenarios(repo: &Repo, images: &Images, args: &[OsString], progres
         let Some(before) = before else {
             bail!("the machine was not read before")
         };
-        before.expect_again(&cluster.state)?;
+        before.expect_again(&cluster)?;
         Ok(Counts::PASSED)
     });
     drop(one);
