@@ -1,8 +1,9 @@
 //! What a cluster may leave behind on the machine, read before and after: a difference is a defect of `down`.
 //!
-//! It compares what the kernel holds, and the few folders outside of the state that a node mounts over. What
-//! other programs do at the same time shows too, which is why a difference has some seconds to go away; what belongs to
-//! another cluster of `cluster/cluster`, by its name, is passed over.
+//! It compares what the kernel holds, and the few folders outside of the state that a node mounts over. The
+//! machine lives on meanwhile: cgroups and mounts come and go with every login and every container, so that only those
+//! that a node may have made are compared; what belongs to another cluster of `cluster/cluster`, by its name, is passed
+//! over; and a difference has some seconds to go away.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -40,7 +41,7 @@ impl Reading {
     pub(crate) fn take(cluster: &Cluster) -> Self {
         let mut found = of_machine(&cluster.state);
         let own = [cluster.cgroup(), cluster.interface()];
-        found.retain(|line| !of_another(line, &own));
+        found.retain(|line| !of_another(line, &own) && of_a_cluster(line, &own, &cluster.state));
         Self(found)
     }
 
@@ -138,6 +139,28 @@ fn of_another(line: &str, own: &[String]) -> bool {
     })
 }
 
+/// Whether a line about a cgroup or a mount is about one that a node makes; all other lines count anyway.
+fn of_a_cluster(line: &str, own: &[String], state: &Path) -> bool {
+    if let Some(path) = line.strip_prefix("cgroup ") {
+        return path
+            .split('/')
+            .any(|part| part.starts_with("kubepods") || own.iter().any(|name| name == part));
+    }
+    if let Some(path) = line.strip_prefix("mount ") {
+        let places = [
+            "/var/lib/kubelet",
+            "/var/lib/cni",
+            "/run/containerd",
+            "/run/netns",
+            "/run/state",
+            "/proc/",
+            "/sys/",
+        ];
+        return Path::new(path).starts_with(state) || places.iter().any(|place| path.starts_with(place));
+    }
+    true
+}
+
 /// Between two readings.
 fn pause(time: Duration) {
     let (_keep, never) = channel::<()>();
@@ -207,6 +230,27 @@ mod tests {
         ];
         for line in of_nobody_else {
             assert!(!of_another(line, &own), "{line}");
+        }
+    }
+
+    #[test]
+    fn cgroups_of_logins_and_mounts_of_builds_are_nobody_s_fault() {
+        let own = ["k8s-10-214-0".to_owned(), "k8s0ad600".to_owned()];
+        let counts = |line: &str| of_a_cluster(line, &own, Path::new("/src/.state/e2e"));
+        for line in [
+            "cgroup /sys/fs/cgroup/memory/session/k8s-10-214-0",
+            "cgroup /sys/fs/cgroup/cpu/kubepods.slice",
+            "mount /src/.state/e2e/kubelet/pods/x/volumes/y",
+            "mount /proc/sys/kernel/panic",
+            "interface veth0",
+        ] {
+            assert!(counts(line), "{line}");
+        }
+        for line in [
+            "cgroup /sys/fs/cgroup/memory/session-4.scope",
+            "mount /root/.cache/buildah/root/overlay/x/merged",
+        ] {
+            assert!(!counts(line), "{line}");
         }
     }
 
