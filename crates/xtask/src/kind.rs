@@ -152,12 +152,14 @@ impl Kind {
         Ok(before != id())
     }
 
-    /// Removes the cluster, if this checkout made it.
+    /// Whether this checkout made it.
+    pub(crate) fn made(&self) -> bool {
+        self.dir.exists()
+    }
+
+    /// Removes the cluster.
     pub(crate) fn delete(&self) -> Result<()> {
-        if self.dir.exists() {
-            Self::kind(["delete", "cluster", "--name", NAME]).run(&self.log("down"))?;
-        }
-        Ok(())
+        Self::kind(["delete", "cluster", "--name", NAME]).run(&self.log("down"))
     }
 }
 

@@ -19,7 +19,10 @@ pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
             progress.step("cluster", || cluster.purge())?;
         }
     }
-    progress.step("kind", || Kind::new(repo).delete())?;
+    let kind = Kind::new(repo);
+    if kind.made() {
+        progress.step("cluster (kind)", || kind.delete())?;
+    }
     if repo.state.exists() {
         fs::remove_dir_all(&repo.state).with_context(|| repo.state.display().to_string())?;
     }
