@@ -65,10 +65,59 @@ impl Document {
     /// that are compiled into it.
     pub fn add_vector(&mut self, name: &str, entries: &[(&str, &str)]) -> Result<(), EditError> {
         check_name(name)?;
-        let upper = name.to_ascii_uppercase();
         if self.contains(name) {
-            return Err(EditError::Exists(upper));
+            return Err(EditError::Exists(name.to_ascii_uppercase()));
         }
+        self.append_vector(name, entries)
+    }
+
+    /// Defines or completes one of the vectors that share a name: the first one whose `selector_key` has the value
+    /// `selector_value` gets these keys and keeps its others. Without such a one, a new vector of `selector_key` and
+    /// these keys stands behind the last one of that name.
+    ///
+    /// Either all keys are written or none. `entries` may repeat the selector, with the same value only.
+    pub fn put_vector(
+        &mut self,
+        name: &str,
+        selector_key: &str,
+        selector_value: &str,
+        entries: &[(&str, &str)],
+    ) -> Result<(), EditError> {
+        check_name(name)?;
+        check_name(selector_key)?;
+        let place = |key: &str| format!("{name}/{key}").to_ascii_uppercase();
+        let mut all = vec![(selector_key, selector_value)];
+        for (key, value) in entries {
+            check_name(key)?;
+            if !key.eq_ignore_ascii_case(selector_key) {
+                if all.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
+                    return Err(EditError::KeyTwice(place(key)));
+                }
+                all.push((key, value));
+            } else if *value != selector_value {
+                return Err(EditError::OtherSelector(place(key)));
+            }
+        }
+        if let Some((index, _)) = self.selected(name, selector_key, selector_value) {
+            let mut edited = self.clone();
+            for (key, value) in all.iter().skip(1) {
+                edited.set_key(index, key, value)?;
+            }
+            *self = edited;
+            return Ok(());
+        }
+        if self
+            .named(name)
+            .any(|(_, attribute)| matches!(attribute.value, Value::Single(_)))
+        {
+            return Err(EditError::IsSingle(name.to_ascii_uppercase()));
+        }
+        self.append_vector(name, &all)
+    }
+
+    /// Writes a vector behind the last attribute of its name.
+    fn append_vector(&mut self, name: &str, entries: &[(&str, &str)]) -> Result<(), EditError> {
+        let upper = name.to_ascii_uppercase();
         let width = entries.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
         let mut lines = Vec::new();
         for (key, value) in entries {

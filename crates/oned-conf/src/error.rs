@@ -167,6 +167,12 @@ pub enum EditError {
     /// [`crate::Document::add_vector`] for a name that is taken.
     #[error("{0} is there already: a second one would have no effect, the first wins")]
     Exists(String),
+    /// One key twice in what [`crate::Document::put_vector`] shall write.
+    #[error("{0} is given twice")]
+    KeyTwice(String),
+    /// What [`crate::Document::put_vector`] shall write would choose another vector.
+    #[error("{0} chooses the vector and cannot get another value")]
+    OtherSelector(String),
     /// The text around the value would be read otherwise after the edit.
     #[error("changing {place} would change how OpenNebula reads the text around it")]
     Interferes {

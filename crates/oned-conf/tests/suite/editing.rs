@@ -169,6 +169,79 @@ fn a_new_key_stands_behind_the_last_in_its_column() {
 }
 
 #[test]
+fn put_vector_completes_the_vector_that_is_chosen() {
+    assert_eq!(
+        change(|d| d.put_vector(
+            "im_mad",
+            "name",
+            "lxc",
+            &[("threads", "8"), ("WAIT", "1"), ("NAME", "lxc")]
+        )),
+        "-    THREADS    = 0               # one per host\n+    THREADS    = 8,               # one per host\n\
+         +    WAIT       = 1\n"
+    );
+    assert_eq!(change(|d| d.put_vector("IM_MAD", "NAME", "kvm", &[])), "");
+}
+
+#[test]
+fn put_vector_defines_a_new_one_behind_the_last_of_its_name() {
+    let keys = [("EXECUTABLE", "one_im_sh"), ("threads", "0")];
+    let text = edited(
+        "MAD = [ NAME = \"a\" ] # the first\n# MAD = [ NAME = \"b\" ]\nX = 1\n",
+        |d| d.put_vector("Mad", "Name", "b", &keys),
+    );
+    assert_eq!(
+        text,
+        "MAD = [ NAME = \"a\" ] # the first\nMAD = [\n    NAME       = \"b\",\n    EXECUTABLE = \"one_im_sh\",\n    \
+         THREADS    = 0\n]\n# MAD = [ NAME = \"b\" ]\nX = 1\n"
+    );
+    // Without another of its name: below the sample, else at the end, whether or not the last line is finished.
+    let put = |d: &mut Document| d.put_vector("MAD", "NAME", "b", &[]);
+    let vector = "MAD = [\n    NAME = \"b\"\n]\n";
+    assert_eq!(
+        edited("# MAD = [ NAME = \"b\",\n#   TYPE = \"xml\" ]\nX = 1\n", put),
+        format!("# MAD = [ NAME = \"b\",\n#   TYPE = \"xml\" ]\n{vector}X = 1\n")
+    );
+    assert_eq!(edited("X = 1\n# end\n", put), format!("X = 1\n# end\n{vector}"));
+    assert_eq!(edited("X = 1", put), format!("X = 1\n{vector}"));
+    assert_eq!(
+        edited("MAD = [ NAME = \"a\" ]", put),
+        format!("MAD = [ NAME = \"a\" ]\n{vector}")
+    );
+    assert_eq!(edited("", put), vector);
+}
+
+#[test]
+fn put_vector_writes_all_keys_or_none() {
+    let mut document = Document::parse(FRONT_END).unwrap();
+    let mut put = |name: &str, keys: &[(&str, &str)]| {
+        let error = document.put_vector("IM_MAD", "NAME", name, keys).unwrap_err();
+        assert_eq!(document.as_str(), FRONT_END);
+        error.to_string()
+    };
+    for name in ["lxc", "new"] {
+        assert_eq!(
+            put(name, &[("THREADS", "1"), ("A", "x]]>")]),
+            "the value of IM_MAD/A cannot be written: it contains `]]>`, at which OpenNebula stops reading the file"
+        );
+        assert_eq!(put(name, &[("A", "1"), ("a", "2")]), "IM_MAD/A is given twice");
+        assert_eq!(
+            put(name, &[("name", "other")]),
+            "IM_MAD/NAME chooses the vector and cannot get another value"
+        );
+        assert_eq!(
+            put(name, &[("A-B", "1")]),
+            "`A-B` is no name: letters, digits and underscores only"
+        );
+    }
+    assert_eq!(
+        document.put_vector("PORT", "NAME", "x", &[]),
+        Err(EditError::IsSingle("PORT".to_owned()))
+    );
+    assert_eq!(document.as_str(), FRONT_END);
+}
+
+#[test]
 fn a_vector_is_never_made_in_passing() {
     let mut document = Document::parse(FRONT_END).unwrap();
     assert_eq!(

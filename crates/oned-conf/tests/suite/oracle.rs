@@ -21,14 +21,14 @@ pub(crate) enum Outcome {
     Cut,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
     Single(Text),
     /// Keys in upper case, first value of each.
     Vector(Vec<(String, Text)>),
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text {
     pub(crate) value: String,
     /// Where it stands, quotes included.

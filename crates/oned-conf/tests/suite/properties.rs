@@ -300,6 +300,58 @@ proptest! {
         prop_assert_eq!(readings(document.as_str()), wanted);
     }
 
+    /// The chosen vector gets the keys, or there is one vector more of exactly these keys, and the file says the rest
+    /// as before.
+    #[test]
+    fn put_vector_defines_or_completes_one_and_nothing_else(
+        text in file(), name in name(), selector in key(), chosen in prop_oneof![value(), Just("7".to_owned())],
+        entries in prop::collection::btree_map(key(), value(), 0..4),
+    ) {
+        let mut document = Document::parse(&text).unwrap();
+        let Outcome::Read { attributes, .. } = oracle::read(&text) else { panic!("refused") };
+        let before = readings(&text);
+        let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+        let mut pairs: Vec<(&str, &str)> = entries.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        pairs.retain(|(key, _)| !same(key, &selector));
+        let ours = |(found, content): &(String, Content)| same(found, &name).then_some(content).cloned();
+        let index = attributes.iter().position(|attribute| match ours(attribute) {
+            Some(Content::Vector(keys)) =>
+                keys.iter().any(|(key, text)| same(key, &selector) && text.value == chosen),
+            _ => false,
+        });
+        let single = attributes.iter().any(|attribute| matches!(ours(attribute), Some(Content::Single(_))));
+        if index.is_none() && single {
+            prop_assert!(document.put_vector(&name, &selector, &chosen, &pairs).is_err());
+            prop_assert_eq!(document.as_str(), &text);
+            return Ok(());
+        }
+        document.put_vector(&name, &selector, &chosen, &pairs).unwrap();
+        let after = readings(document.as_str());
+        let mut wanted = before;
+        if let Some(index) = index {
+            for (key, value) in &pairs {
+                match wanted[index].1.iter_mut().find(|(found, _)| same(found, key)) {
+                    Some((_, old)) => (*value).clone_into(old),
+                    None => wanted[index].1.push((key.to_ascii_uppercase(), (*value).to_owned())),
+                }
+            }
+        } else {
+            prop_assert!(only_inserted(&text, document.as_str()), "{:?}", document.as_str());
+            let vector: Vec<_> = std::iter::once((selector.as_str(), chosen.as_str())).chain(pairs.iter().copied())
+                .map(|(key, value)| (key.to_ascii_uppercase(), value.to_owned())).collect();
+            let place = after.iter().rposition(|(found, _)| same(found, &name)).unwrap();
+            if wanted.iter().any(|(found, _)| same(found, &name)) {
+                let last = wanted.iter().rposition(|(found, _)| same(found, &name)).unwrap();
+                prop_assert_eq!(place, last + 1);
+            }
+            wanted.insert(place, (name.to_ascii_uppercase(), vector));
+        }
+        prop_assert_eq!(after, wanted);
+        let once = document.to_string();
+        document.put_vector(&name, &selector, &chosen, &pairs).unwrap();
+        prop_assert_eq!(document.to_string(), once);
+    }
+
     /// A key that was added is taken away again without a trace.
     #[test]
     fn remove_in_undoes_what_set_in_added(text in file(), name in name(), value in value()) {

@@ -97,6 +97,30 @@ fn edits_of_the_largest_file_touch_one_line_each() {
     }
 }
 
+/// The vendor ships the drivers for tests as comments.
+#[test]
+fn a_driver_is_added_to_the_vendors_files() {
+    for (path, text) in shared(&["oned.conf", "monitord.conf"]) {
+        let vector = if path.ends_with("oned.conf") {
+            "VM_MAD"
+        } else {
+            "IM_MAD"
+        };
+        let mut document = Document::parse(&text).unwrap();
+        assert_eq!(document.get_in_where(vector, "NAME", "dummy", "EXECUTABLE"), None);
+        document
+            .put_vector(vector, "NAME", "dummy", &[("EXECUTABLE", "one_dummy")])
+            .unwrap();
+        let added = format!("{vector} = [\n    NAME       = \"dummy\",\n    EXECUTABLE = \"one_dummy\"\n]\n");
+        assert!(
+            document.as_str().contains(&format!("]\n{added}")),
+            "{}",
+            path.display()
+        );
+        assert_eq!(document.as_str().replace(&added, ""), text, "{}", path.display());
+    }
+}
+
 /// Asserts that the document's values are those that the oracle read.
 pub(crate) fn oracle_agrees(document: &Document, attributes: &[(String, Content)]) {
     for (index, (name, content)) in attributes.iter().enumerate() {
