@@ -106,6 +106,17 @@ pub enum Problem {
         #[source]
         reason: EditError,
     },
+    /// A key is to be set in a vector that is not there.
+    #[error("{setting}: {reason}; to define a new one write `{which}: {{KEY: value}}` with all of its keys")]
+    NoSuchVector {
+        /// The place in `ONEPOD_CONFIG`.
+        setting: String,
+        /// Why.
+        #[source]
+        reason: Box<EditError>,
+        /// The vector as it is written in `ONEPOD_CONFIG`.
+        which: String,
+    },
     /// The address to listen on is not where it is expected.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -177,8 +188,16 @@ impl Sheet {
 
     fn set_overrides(&mut self, part: &str, overrides: &[Override]) -> Result<(), Problem> {
         for one in overrides {
-            one.place.set(&mut self.document, &one.value).map_err(|reason| {
-                Problem::setting(&format!("ONEPOD_CONFIG, {part}: {}", one.place), reason)
+            one.set(&mut self.document).map_err(|reason| {
+                let setting = format!("ONEPOD_CONFIG, {part}: {one}");
+                match (one.vector(), reason) {
+                    (Some(which), reason @ EditError::NoSuchVector { .. }) => Problem::NoSuchVector {
+                        setting,
+                        reason: Box::new(reason),
+                        which: which.to_string(),
+                    },
+                    (_, reason) => Problem::Setting { setting, reason },
+                }
             })?;
         }
         Ok(())

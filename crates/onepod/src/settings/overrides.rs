@@ -5,6 +5,7 @@
 //!   MONITORING_INTERVAL_DATASTORE: 60
 //!   DB/CONNECTIONS: 10
 //!   VM_MAD[NAME=kvm]/ARGUMENTS: "-t 15 -r 0 kvm"
+//!   VM_MAD[NAME=dummy]: { EXECUTABLE: one_vmm_dummy, TYPE: xml }
 //! monitord:
 //!   PROBES_PERIOD/BEACON_HOST: 60
 //! ```
@@ -13,13 +14,16 @@
 //! whether OpenNebula knows a name or a value is not asked. `prepare/render.rs` writes the values.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use oned_conf::{Document, EditError};
 use serde::Deserialize;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 mod place;
 
-pub use place::Place;
+use place::Target;
+pub use place::{Chosen, Place};
 
 /// What the file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,13 +32,76 @@ pub struct Overrides {
     monitord: Vec<Override>,
 }
 
-/// One value.
+/// One entry of the file. Values are without quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
-    /// Where it goes.
-    pub place: Place,
-    /// The value, without quotes.
-    pub value: String,
+pub enum Override {
+    /// One value.
+    Value {
+        /// Where it goes.
+        place: Place,
+        /// What goes there.
+        value: String,
+    },
+    /// A vector that is defined, or completed where it is there already.
+    Vector {
+        /// Which one.
+        which: Chosen,
+        /// Its keys, in upper case, and their values.
+        keys: Vec<(String, String)>,
+    },
+}
+
+impl Override {
+    /// Writes it.
+    pub fn set(&self, document: &mut Document) -> Result<(), EditError> {
+        match self {
+            Self::Value { place, value } => place.set(document, value),
+            Self::Vector { which, keys } => which.put(document, keys),
+        }
+    }
+
+    /// The vector whose definition would help when it is missing.
+    #[must_use]
+    pub fn vector(&self) -> Option<&Chosen> {
+        match self {
+            Self::Value {
+                place: Place::KeyWhere { which, .. },
+                ..
+            } => Some(which),
+            Self::Value { .. } | Self::Vector { .. } => None,
+        }
+    }
+
+    /// Each value with its place.
+    fn values(&self) -> Vec<(Place, &str)> {
+        match self {
+            Self::Value { place, value } => vec![(place.clone(), value)],
+            Self::Vector { which, keys } => keys
+                .iter()
+                .filter_map(|(key, value)| Some((which.key(key)?, value.as_str())))
+                .collect(),
+        }
+    }
+
+    /// The first of its places that another entry has too.
+    fn shared_with(&self, others: &[Self]) -> Option<Place> {
+        let mut places = self.values().into_iter().map(|(place, _)| place);
+        places.find(|place| {
+            others
+                .iter()
+                .any(|other| other.values().iter().any(|(taken, _)| taken == place))
+        })
+    }
+}
+
+/// The name under which it is given, with the letters in upper case.
+impl fmt::Display for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value { place, .. } => place.fmt(f),
+            Self::Vector { which, .. } => which.fmt(f),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -115,8 +182,11 @@ impl Overrides {
     #[must_use]
     pub fn rows(&self) -> Vec<(String, String)> {
         let rows = |file: &'static str, part: &[Override]| {
-            let row = |item: &Override| (format!("{file} {}", item.place), item.value.clone());
-            part.iter().map(row).collect::<Vec<_>>()
+            let row = |(place, value): (Place, &str)| (format!("{file} {place}"), value.to_owned());
+            part.iter()
+                .flat_map(Override::values)
+                .map(row)
+                .collect::<Vec<_>>()
         };
         [
             rows("oned.conf", &self.oned),
@@ -139,21 +209,71 @@ fn read_part(file: &str, part: Option<BTreeMap<String, Value>>, mistakes: &mut V
     let mut read: Vec<Override> = Vec::new();
     for (key, value) in part.unwrap_or_default() {
         match read_one(file, &key, &value) {
-            Ok(one) if read.iter().any(|other| other.place == one.place) => {
-                mistakes.push(format!(
-                    "{file}: {} is given twice (case does not count)",
-                    one.place
-                ));
-            }
-            Ok(one) => read.push(one),
-            Err(mistake) => mistakes.push(mistake),
+            Ok(one) => match one.shared_with(&read) {
+                Some(place) => {
+                    mistakes.push(format!("{file}: {place} is given twice (case does not count)"));
+                }
+                None => read.push(one),
+            },
+            Err(found) => mistakes.extend(found),
         }
     }
     read
 }
 
-fn read_one(file: &str, key: &str, value: &Value) -> Result<Override, String> {
-    let place: Place = key.parse().map_err(|reason| format!("{file}: {reason}"))?;
+fn read_one(file: &str, key: &str, value: &Value) -> Result<Override, Vec<String>> {
+    let target = key
+        .parse()
+        .map_err(|reason: String| vec![format!("{file}: {reason}")])?;
+    match (target, value) {
+        (Target::Value(place), value) => match read_value(file, &place, value) {
+            Ok(value) => Ok(Override::Value { place, value }),
+            Err(mistake) => Err(vec![mistake]),
+        },
+        (Target::Vector(which), Value::Object(keys)) if !keys.is_empty() => read_vector(file, which, keys),
+        (Target::Vector(which), _) => Err(vec![format!(
+            "{file}: {which} is a vector: give it a map of its keys, {{KEY: value}}, or write {which}/KEY for one of them"
+        )]),
+    }
+}
+
+fn read_vector(file: &str, which: Chosen, given: &Map<String, Value>) -> Result<Override, Vec<String>> {
+    let (mut keys, mut mistakes) = (Vec::<(String, String)>::new(), Vec::new());
+    if let Err(reason) = oned_conf::check_value(&which.value) {
+        mistakes.push(format!("{file}: {which} cannot be written: {reason}"));
+    }
+    for (key, value) in given {
+        let Some(place) = which.key(key) else {
+            mistakes.push(format!(
+                "{file}: {which} has \"{key}\", and keys have only letters, digits and underscores"
+            ));
+            continue;
+        };
+        let key = key.to_ascii_uppercase();
+        match read_value(file, &place, value) {
+            Err(mistake) => mistakes.push(mistake),
+            Ok(value) if key == which.selector => {
+                if value != which.value {
+                    mistakes.push(format!(
+                        "{file}: {place} is \"{value}\", but the vector's name says \"{}\"",
+                        which.value
+                    ));
+                }
+            }
+            Ok(_) if keys.iter().any(|(other, _)| *other == key) => {
+                mistakes.push(format!("{file}: {place} is given twice (case does not count)"));
+            }
+            Ok(value) => keys.push((key, value)),
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(Override::Vector { which, keys })
+    } else {
+        Err(mistakes)
+    }
+}
+
+fn read_value(file: &str, place: &Place, value: &Value) -> Result<String, String> {
     let decided = DECIDED
         .iter()
         .find(|(of, name, _)| *of == file && place.concerns(name));
@@ -171,13 +291,14 @@ fn read_one(file: &str, key: &str, value: &Value) -> Result<Override, String> {
         }
         Value::Null | Value::Array(_) | Value::Object(_) => {
             return Err(format!(
-                "{file}: {place} is neither text nor a number (the keys of a vector are written VECTOR/KEY)"
+                "{file}: {place} is neither text nor a number (the keys of a vector are written VECTOR/KEY, a vector \
+                 that is one of several VECTOR[KEY=value])"
             ));
         }
     };
     oned_conf::check_value(&value)
         .map_err(|reason| format!("{file}: {place} cannot be written: {reason}"))?;
-    Ok(Override { place, value })
+    Ok(value)
 }
 
 /// The number without an exponent: Helm prints a large one as 2.5e+06.

@@ -269,6 +269,36 @@ readiness = { tcp = "127.0.0.1:2474" }
     }
 
     #[test]
+    fn the_plan_names_every_value_of_the_overrides() {
+        let root = root(SERVICES);
+        let file = root.0.path().join("config.yaml");
+        fs::write(
+            &file,
+            "oned:\n  DB/CONNECTIONS: 10\n  VM_MAD[NAME=dummy]: {EXECUTABLE: one_vmm_dummy, TYPE: xml}\n",
+        )
+        .unwrap();
+        let text = check_in(&root, &[("ONEPOD_CONFIG", file.to_str().unwrap())]).unwrap();
+        let lines: Vec<Vec<&str>> = text
+            .lines()
+            .filter(|line| line.contains("oned.conf ") && line.ends_with("ONEPOD_CONFIG"))
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ["oned.conf", "DB/CONNECTIONS", "10", "ONEPOD_CONFIG"],
+                [
+                    "oned.conf",
+                    "VM_MAD[NAME=dummy]/EXECUTABLE",
+                    "one_vmm_dummy",
+                    "ONEPOD_CONFIG"
+                ],
+                ["oned.conf", "VM_MAD[NAME=dummy]/TYPE", "xml", "ONEPOD_CONFIG"],
+            ]
+        );
+    }
+
+    #[test]
     fn mistakes_in_settings_and_services_come_together() {
         let root = root("[services.oned]\ncommand = []\n");
         let text = check_in(&root, &[("DB_BACKEND", "mysql"), ("ONEPOD_LISTEN", "8080")]).unwrap_err();

@@ -51,7 +51,9 @@ fn oned_conf_for_a_database_server() {
 #[test]
 fn oned_conf_with_overrides() {
     let overrides = "oned:\n  MONITORING_INTERVAL_DATASTORE: 60\n  MANAGER_TIMER: 5\n  DB/CONNECTIONS: 10\n  \
-                     LOG/DEBUG_LEVEL: 4\n  VM_MAD[NAME=lxc]/ARGUMENTS: \"-t 5 lxc\"\n";
+                     LOG/DEBUG_LEVEL: 4\n  VM_MAD[NAME=lxc]/ARGUMENTS: \"-t 5 lxc\"\n  \
+                     VM_MAD[NAME=kvm]: {ARGUMENTS: \"-t 5 kvm\", LIVE_RESIZE: \"yes\"}\n  \
+                     VM_MAD[NAME=dummy]: {SUNSTONE_NAME: Testing, EXECUTABLE: one_vmm_dummy, TYPE: xml}\n";
     insta::assert_snapshot!(oned::edit(ONED, &settle_with(&MYSQL, overrides)).unwrap());
 }
 
@@ -59,9 +61,20 @@ fn oned_conf_with_overrides() {
 fn monitord_conf_with_an_address_and_overrides() {
     let settings = settle_with(
         &MYSQL,
-        "monitord:\n  PROBES_PERIOD/BEACON_HOST: 60\n  NETWORK/PORT: 31124\n",
+        "monitord:\n  PROBES_PERIOD/BEACON_HOST: 60\n  NETWORK/PORT: 31124\n  \
+         IM_MAD[NAME=dummy]: {EXECUTABLE: one_im_sh, ARGUMENTS: \"-r 3 -t 15 -w 90 dummy\", THREADS: 0}\n",
     );
     insta::assert_snapshot!(monitord::edit(MONITORD, &settings).unwrap());
+}
+
+#[test]
+fn a_key_of_a_vector_that_is_not_there_is_an_error_with_the_way_out() {
+    let settings = settle_with(&MYSQL, "oned:\n  VM_MAD[NAME=dummy]/TYPE: xml\n");
+    assert_eq!(
+        oned::edit(ONED, &settings).unwrap_err().to_string(),
+        "ONEPOD_CONFIG, oned: VM_MAD[NAME=dummy]/TYPE: there is no vector VM_MAD whose NAME is the one asked for; \
+         there are kvm, lxc; to define a new one write `VM_MAD[NAME=dummy]: {KEY: value}` with all of its keys"
+    );
 }
 
 #[test]

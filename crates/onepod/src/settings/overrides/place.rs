@@ -1,4 +1,5 @@
-//! Where an override goes: `NAME`, `VECTOR/KEY`, or `VECTOR[KEY=value]/KEY` for one of several vectors of a name.
+//! Where an override goes: `NAME`, `VECTOR/KEY`, or `VECTOR[KEY=value]/KEY` for one of several vectors of a name;
+//! `VECTOR[KEY=value]` is such a vector as a whole.
 //!
 //! Only the form is read here; whether the place exists is known when the file is edited.
 
@@ -21,15 +22,51 @@ pub enum Place {
     },
     /// A key of the vector in which another key has a certain value.
     KeyWhere {
-        /// The vectors' name.
-        vector: String,
-        /// The key that selects one of them.
-        selector: String,
-        /// The value that it has there.
-        chosen: String,
+        /// Which of the vectors.
+        which: Chosen,
         /// The key.
         key: String,
     },
+}
+
+/// One of the vectors that share a name: the one in which a key has a certain value. Names are in upper case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The vectors' name.
+    pub vector: String,
+    /// The key that selects one of them.
+    pub selector: String,
+    /// The value that it has there.
+    pub value: String,
+}
+
+/// What a name in the file of overrides means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The place of one value.
+    Value(Place),
+    /// A vector as a whole.
+    Vector(Chosen),
+}
+
+impl Chosen {
+    /// Gives that vector these keys; where there is none, it is made.
+    pub(super) fn put(&self, document: &mut Document, keys: &[(String, String)]) -> Result<(), EditError> {
+        let keys: Vec<(&str, &str)> = keys
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        document.put_vector(&self.vector, &self.selector, &self.value, &keys)
+    }
+
+    /// A key of it.
+    pub(super) fn key(&self, key: &str) -> Option<Place> {
+        let key = name(key)?;
+        Some(Place::KeyWhere {
+            which: self.clone(),
+            key,
+        })
+    }
 }
 
 impl Place {
@@ -38,12 +75,9 @@ impl Place {
         match self {
             Self::Attribute(name) => document.set(name, value),
             Self::Key { vector, key } => document.set_in(vector, key, value),
-            Self::KeyWhere {
-                vector,
-                selector,
-                chosen,
-                key,
-            } => document.set_in_where(vector, selector, chosen, key, value),
+            Self::KeyWhere { which, key } => {
+                document.set_in_where(&which.vector, &which.selector, &which.value, key, value)
+            }
         }
     }
 
@@ -51,14 +85,16 @@ impl Place {
     pub(super) fn concerns(&self, name: &str) -> bool {
         match self {
             Self::Attribute(attribute) => attribute == name,
-            Self::Key { vector, key } | Self::KeyWhere { vector, key, .. } => {
-                name.split_once('/') == Some((vector, key))
-            }
+            Self::Key { vector, key }
+            | Self::KeyWhere {
+                which: Chosen { vector, .. },
+                key,
+            } => name.split_once('/') == Some((vector, key)),
         }
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -73,36 +109,41 @@ impl fmt::Display for Place {
         match self {
             Self::Attribute(name) => f.write_str(name),
             Self::Key { vector, key } => write!(f, "{vector}/{key}"),
-            Self::KeyWhere {
-                vector,
-                selector,
-                chosen,
-                key,
-            } => {
-                write!(f, "{vector}[{selector}={chosen}]/{key}")
-            }
+            Self::KeyWhere { which, key } => write!(f, "{which}/{key}"),
         }
     }
 }
 
-fn read(text: &str) -> Option<Place> {
-    if let Some((vector, rest)) = text.split_once('[') {
-        let (selection, key) = rest.rsplit_once("]/")?;
-        let (selector, chosen) = selection.split_once('=')?;
-        return Some(Place::KeyWhere {
-            vector: name(vector)?,
-            selector: name(selector)?,
-            chosen: chosen.to_owned(),
-            key: name(key)?,
-        });
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}={}]", self.vector, self.selector, self.value)
     }
-    match text.split_once('/') {
-        Some((vector, key)) => Some(Place::Key {
-            vector: name(vector)?,
-            key: name(key)?,
-        }),
-        None => Some(Place::Attribute(name(text)?)),
-    }
+}
+
+fn read(text: &str) -> Option<Target> {
+    let Some((vector, rest)) = text.split_once('[') else {
+        return Some(Target::Value(match text.split_once('/') {
+            Some((vector, key)) => Place::Key {
+                vector: name(vector)?,
+                key: name(key)?,
+            },
+            None => Place::Attribute(name(text)?),
+        }));
+    };
+    let (selection, key) = match rest.rsplit_once("]/") {
+        Some((selection, key)) if name(key).is_some() => (selection, Some(key)),
+        _ => (rest.strip_suffix(']')?, None),
+    };
+    let (selector, value) = selection.split_once('=')?;
+    let which = Chosen {
+        vector: name(vector)?,
+        selector: name(selector)?,
+        value: value.to_owned(),
+    };
+    Some(match key {
+        Some(key) => Target::Value(which.key(key)?),
+        None => Target::Vector(which),
+    })
 }
 
 fn name(text: &str) -> Option<String> {

@@ -29,6 +29,55 @@ fn reads_the_three_kinds_of_places() {
 }
 
 #[test]
+fn a_map_is_a_vector_as_a_whole() {
+    let overrides = Overrides::parse(
+        "oned:\n  VM_MAD[NAME=dummy]: {executable: one_vmm_dummy, NAME: dummy, THREADS: 0}\n  \
+         VM_MAD[NAME=dummy]/TYPE: xml\nmonitord:\n  IM_MAD[NAME=dummy]: {EXECUTABLE: one_im_sh}\n",
+    )
+    .unwrap();
+    let rows: Vec<String> = overrides
+        .rows()
+        .iter()
+        .map(|(place, value)| format!("{place} = {value}"))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "oned.conf VM_MAD[NAME=dummy]/THREADS = 0",
+            "oned.conf VM_MAD[NAME=dummy]/EXECUTABLE = one_vmm_dummy",
+            "oned.conf VM_MAD[NAME=dummy]/TYPE = xml",
+            "monitord.conf IM_MAD[NAME=dummy]/EXECUTABLE = one_im_sh",
+        ]
+    );
+}
+
+#[test]
+fn every_mistake_in_a_vector_is_listed() {
+    assert_eq!(
+        mistakes(
+            "oned:\n  A[N=x]: text\n  A[N=y]: {}\n  A[N=z]: {N: w, B: 1, b: 2, C: true, D: [1], \"E F\": 1, G: \"]]>\"}\n  \
+             B[N=x]: {K: 1}\n  B[N=x]/k: 2\n  C[N=x]/K: {A: 1}\n  DB[TIMEOUT=2500]: {passwd: secret}\n"
+        ),
+        [
+            "oned: A[N=x] is a vector: give it a map of its keys, {KEY: value}, or write A[N=x]/KEY for one of them",
+            "oned: A[N=y] is a vector: give it a map of its keys, {KEY: value}, or write A[N=y]/KEY for one of them",
+            "oned: A[N=z]/C is true or false to YAML, and OpenNebula has words for that: write \"YES\" or \"NO\", in \
+             quotes",
+            "oned: A[N=z]/D is neither text nor a number (the keys of a vector are written VECTOR/KEY, a vector that \
+             is one of several VECTOR[KEY=value])",
+            "oned: A[N=z] has \"E F\", and keys have only letters, digits and underscores",
+            "oned: A[N=z]/G cannot be written: it contains `]]>`, at which OpenNebula stops reading the file",
+            "oned: A[N=z]/N is \"w\", but the vector's name says \"z\"",
+            "oned: A[N=z]/B is given twice (case does not count)",
+            "oned: B[N=x]/K is given twice (case does not count)",
+            "oned: C[N=x]/K is neither text nor a number (the keys of a vector are written VECTOR/KEY, a vector that \
+             is one of several VECTOR[KEY=value])",
+            "oned: DB[TIMEOUT=2500]/PASSWD cannot be set here: use DB_PASSWORD or DB_PASSWORD_FILE",
+        ]
+    );
+}
+
+#[test]
 fn nothing_is_nothing() {
     for yaml in ["", "# none yet\n", "oned:\nmonitord:\n", "oned: {}\n", "{}\n"] {
         assert_eq!(Overrides::parse(yaml), Ok(Overrides::default()), "{yaml:?}");
@@ -40,7 +89,7 @@ fn numbers_are_written_as_opennebula_reads_them() {
     let yaml = "oned:\n  A: -1\n  B: 0.5\n  C: 2.5e+06\n  D: 250000\n  E: \"007\"\n  F: a: b\n";
     assert!(Overrides::parse(yaml).is_err());
     let overrides = Overrides::parse(&yaml.replace("a: b", "02:00")).unwrap();
-    let values: Vec<&str> = overrides.oned().iter().map(|one| one.value.as_str()).collect();
+    let values: Vec<String> = overrides.rows().into_iter().map(|(_, value)| value).collect();
     assert_eq!(values, ["-1", "0.5", "2500000", "250000", "007", "02:00"]);
 }
 
@@ -54,7 +103,8 @@ fn every_mistake_is_listed() {
         ),
         [
             "oned: A cannot be written: it contains `]]>`, at which OpenNebula stops reading the file",
-            "oned: DB is neither text nor a number (the keys of a vector are written VECTOR/KEY)",
+            "oned: DB is neither text nor a number (the keys of a vector are written VECTOR/KEY, a vector that is one \
+             of several VECTOR[KEY=value])",
             "oned: DB/PASSWD cannot be set here: use DB_PASSWORD or DB_PASSWORD_FILE",
             "oned: HOSTNAME cannot be set here: use OPENNEBULA_HOSTNAME",
             "oned: SHOWBACK_ONLY_RUNNING is true or false to YAML, and OpenNebula has words for that: write \
@@ -99,12 +149,21 @@ fn places_are_read_and_shown_alike() {
         "A[B=x]/y=[z]/C",
         "A[B=]/C",
     ] {
-        let place: Place = text.parse().unwrap();
-        assert_eq!(place.to_string(), text);
+        match text.parse() {
+            Ok(Target::Value(place)) => assert_eq!(place.to_string(), text),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    for text in ["VM_MAD[NAME=dummy]", "A[B=]", "A[B=x]/y=[z]", "A[B=a]/b c]"] {
+        match text.parse() {
+            Ok(Target::Vector(which)) => assert_eq!(which.to_string(), text),
+            other => panic!("{text}: {other:?}"),
+        }
     }
     for bad in [
-        "", "/", "A/", "/B", "A/B/C", "A[B]/C", "A[B=c]", "A[B=c]/", "A-B", "A B", " A", "[B=c]/D",
+        "", "/", "A/", "/B", "A/B/C", "A[B]/C", "A[B]", "A[]", "A[B=c", "A[B=c]/", "A-B", "A B", " A",
+        "[B=c]/D",
     ] {
-        assert!(bad.parse::<Place>().is_err(), "{bad}");
+        assert!(bad.parse::<Target>().is_err(), "{bad}");
     }
 }
