@@ -33,6 +33,17 @@ fn overrides_arrive_as_a_file() {
 }
 
 #[test]
+fn a_driver_is_added_by_a_map_of_its_attributes() {
+    let config = json!({
+        "oned": {"VM_MAD[NAME=dummy]": {"EXECUTABLE": "one_vmm_dummy", "TYPE": "xml"}, "DB/CONNECTIONS": 50},
+        "monitord": {"IM_MAD[NAME=dummy]": {"EXECUTABLE": "one_im_sh", "ARGUMENTS": "-r 3 dummy", "THREADS": 0}},
+    });
+    let objects = render(&json!({"config": config}));
+    let file = find(&objects, "ConfigMap", "opennebula-overrides").text("/data/config.yaml");
+    assert_eq!(serde_saphyr::from_str::<Value>(file).unwrap(), config);
+}
+
+#[test]
 fn changed_settings_start_a_new_pod() {
     let checksum = |values: Value| {
         let objects = render(&values);
@@ -86,6 +97,10 @@ fn an_unknown_value_is_refused_by_its_name() {
             json!({"config": {"oned": {"DB CONNECTIONS": 1}}}),
             "DB CONNECTIONS",
         ),
+        (
+            json!({"config": {"oned": {"VM_MAD[NAME=dummy]": {"FULL NAME": "x"}}}}),
+            "FULL NAME",
+        ),
     ] {
         refuses(&values, &[&format!("'{word}' not allowed")]);
     }
@@ -126,6 +141,18 @@ fn a_wrong_value_is_refused_by_its_place() {
         (
             json!({"config": {"oned": {"DB": {"CONNECTIONS": 5}}}}),
             "/config/oned/DB",
+        ),
+        (
+            json!({"config": {"oned": {"VM_MAD[NAME=dummy]": "xml"}}}),
+            "/config/oned/VM_MAD[NAME=dummy]",
+        ),
+        (
+            json!({"config": {"monitord": {"IM_MAD[NAME=dummy]": {}}}}),
+            "/config/monitord/IM_MAD[NAME=dummy]",
+        ),
+        (
+            json!({"config": {"monitord": {"IM_MAD[NAME=dummy]": {"THREADS": true}}}}),
+            "/config/monitord/IM_MAD[NAME=dummy]/THREADS",
         ),
     ] {
         refuses(&values, &[place]);
