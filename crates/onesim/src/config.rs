@@ -134,6 +134,15 @@ pub(crate) fn value_of<'a>(pairs: &'a [(String, String)], key: &str) -> &'a str 
         .map_or("", |(_, v)| v.as_str())
 }
 
+/// The `NAME` of each vector of that name: the drivers that a file configures.
+pub(crate) fn names(template: &Template, vector: &str) -> Vec<String> {
+    let named = |(name, value): &(String, Value)| match value {
+        Value::Vector(pairs) if name == vector => Some(value_of(pairs, "NAME").to_owned()),
+        _ => None,
+    };
+    template.attributes.iter().filter_map(named).collect()
+}
+
 /// Reads a configuration file; the error is what the real parser prints.
 pub(crate) fn read(path: &Path) -> Result<Template, String> {
     let prefix = "\nError while parsing configuration file: ";

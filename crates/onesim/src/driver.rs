@@ -101,7 +101,7 @@ pub(crate) fn monitord(_arguments: &[String]) -> u8 {
         while udp.recv(&mut buffer).is_ok() {}
     });
     log.info("DrM", "Loading drivers.");
-    for name in ["kvm", "qemu", "lxc", "dummy"] {
+    for name in config::names(&conf, "IM_MAD") {
         log.info("DrM", &format!("Loading driver: {name}"));
         log.info("DrM", &format!("\tDriver loaded: {name}"));
     }

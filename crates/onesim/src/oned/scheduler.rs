@@ -3,6 +3,9 @@
 //! One loop with a short tick. All periods come from oned.conf and are scaled like the fixed waits. A VM
 //! waits for `SCHED_MAX_WND_TIME`, then needs a monitored host with room and a monitored shared system
 //! datastore; otherwise it is tried again after `SCHED_RETRY_TIME`.
+//!
+//! Drivers that no file configures do nothing: without `IM_MAD` a host stays in INIT, without `VM_MAD` a VM ends in
+//! `BOOT_FAILURE` (7.0.2: `HostMonitorManager::start_host_monitor`, `VirtualMachineManager::trigger_deploy`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,36 +13,54 @@ use std::time::{Duration, Instant};
 
 use super::Oned;
 use crate::clock;
+use crate::config;
 use crate::db::DbError;
-use crate::log::stamp;
+use crate::log::{Log, stamp};
 use crate::objects::{self, DATASTORE, HOST, VM};
 use crate::store::Store;
-use crate::template::Value;
 use crate::xml::Element;
 
 /// Seconds after the start at which datastores are monitored first.
 const FIRST_MONITORING: f64 = 15.0;
 /// Seconds from a host's creation to its first data, or to the failure of a host that cannot be reached.
 const HOST_ANSWERS: f64 = 1.0;
+/// Seconds until monitord looks again at a host whose driver is not there (`MANAGER_TIMER`).
+const MONITORD_LOOKS: f64 = 15.0;
+/// The VM state ACTIVE, and what its life cycle comes to.
+const ACTIVE: i64 = 3;
+const RUNNING: i64 = 3;
+const BOOT_FAILURE: i64 = 36;
 
 struct Rounds {
     started: Instant,
     monitored: u64,
     window: Option<Instant>,
     refused: HashMap<i64, Instant>,
+    /// When each new host is looked at next.
     new_hosts: HashMap<i64, Instant>,
+    /// The drivers that monitord has loaded.
+    monitors: Vec<String>,
+    /// Where monitord writes; none when its lines are lost.
+    monitor_log: Option<Log>,
 }
 
 /// Starts the loop in the background.
 pub(crate) fn run(oned: &Arc<Oned>) {
     let oned = Arc::clone(oned);
     std::thread::spawn(move || {
+        let conf = config::read(&oned.place.etc().join("monitord.conf")).unwrap_or_default();
+        let to_file = conf
+            .get_in("LOG", "SYSTEM")
+            .is_none_or(|system| system.eq_ignore_ascii_case("file"));
+        let log = || Log::file(&oned.place.log().join("monitor.log")).ok();
         let mut rounds = Rounds {
             started: Instant::now(),
             monitored: 0,
             window: None,
             refused: HashMap::new(),
             new_hosts: HashMap::new(),
+            monitors: config::names(&conf, "IM_MAD"),
+            monitor_log: to_file.then(log).flatten(),
         };
         let tick = clock::scaled(0.5).max(Duration::from_millis(50));
         loop {
@@ -62,14 +83,26 @@ fn monitor_hosts(oned: &Oned, rounds: &mut Rounds) -> Result<(), DbError> {
     let fresh: Vec<i64> = rows.iter().filter_map(|r| r.first()?.parse().ok()).collect();
     rounds.new_hosts.retain(|oid, _| fresh.contains(oid));
     for oid in fresh {
-        let seen = rounds.new_hosts.entry(oid).or_insert_with(Instant::now);
-        if seen.elapsed() < clock::scaled(HOST_ANSWERS) {
+        let now = Instant::now();
+        let due = rounds
+            .new_hosts
+            .entry(oid)
+            .or_insert_with(|| now + clock::scaled(HOST_ANSWERS));
+        if now < *due {
             continue;
         }
         let Some(mut host) = oned.store.get(HOST, oid)? else {
             continue;
         };
-        if host.text_at(&["IM_MAD"]) == "dummy" && dummy_is_configured(oned) {
+        let driver = host.text_at(&["IM_MAD"]).to_owned();
+        if !rounds.monitors.contains(&driver) {
+            *due = now + clock::scaled(MONITORD_LOOKS);
+            if let Some(log) = &rounds.monitor_log {
+                log.error("HMM", &format!("start_monitor: Cannot find driver {driver}"));
+            }
+            continue;
+        }
+        if driver == "dummy" {
             objects::monitored_dummy(&mut host);
         } else {
             // There is nothing to log in to.
@@ -81,15 +114,6 @@ fn monitor_hosts(oned: &Oned, rounds: &mut Rounds) -> Result<(), DbError> {
         oned.store.update(HOST, &host)?;
     }
     Ok(())
-}
-
-/// Whether monitord.conf has the dummy driver; the vendor's file carries it as a comment.
-fn dummy_is_configured(oned: &Oned) -> bool {
-    let conf = crate::config::read(&oned.place.etc().join("monitord.conf")).unwrap_or_default();
-    conf.attributes.iter().any(|(name, value)| match value {
-        Value::Vector(pairs) => name == "IM_MAD" && crate::config::value_of(pairs, "NAME") == "dummy",
-        Value::Single(_) => false,
-    })
 }
 
 /// The numbers that the dummy drivers report, in MB: total, free, used.
@@ -197,10 +221,10 @@ fn place(oned: &Oned, rounds: &mut Rounds) -> Result<(), DbError> {
             Ok((host, datastore)) => {
                 rounds.refused.remove(&oid);
                 let name = host.text_at(&["NAME"]).to_owned();
-                deploy(&oned.store, vm, host, datastore)?;
+                let lcm = deploy(oned, vm, host, datastore)?;
                 oned.log.info(
                     "VM",
-                    &format!("[VM {oid}] New state is ACTIVE, running on {name}"),
+                    &format!("[VM {oid}] New state is ACTIVE, LCM state {lcm}, on {name}"),
                 );
             }
             Err(why) => {
@@ -283,13 +307,15 @@ fn refuse(oned: &Oned, mut vm: Element, why: &str) -> Result<(), DbError> {
     oned.store.update(VM, &vm)
 }
 
-/// Puts a VM on a host: prolog, boot and running follow at once with the dummy drivers.
+/// Puts a VM on a host: prolog, boot and running follow at once with the dummy drivers. Gives the LCM state that it
+/// came to.
 pub(crate) fn deploy(
-    store: &Store,
+    oned: &Oned,
     mut vm: Element,
     mut host: Element,
     datastore: i64,
-) -> Result<(), DbError> {
+) -> Result<i64, DbError> {
+    let store = &oned.store;
     let oid = vm.number_at(&["ID"]).unwrap_or(-1);
     let host_id = host.number_at(&["ID"]).unwrap_or(-1);
     let host_name = host.text_at(&["NAME"]).to_owned();
@@ -310,19 +336,28 @@ pub(crate) fn deploy(
     if let Some(template) = vm.child_mut("USER_TEMPLATE") {
         template.children.retain(|c| c.name != "SCHED_MESSAGE");
     }
-    let name = vm.text_at(&["NAME"]).to_owned();
-    vm.set("DEPLOY_ID", format!("{host_name}:{name}:{vmm}"));
+    let loaded = oned.config.named("VM_MAD", &vmm, "NAME").is_some();
+    if loaded {
+        let name = vm.text_at(&["NAME"]).to_owned();
+        vm.set("DEPLOY_ID", format!("{host_name}:{name}:{vmm}"));
+    } else {
+        oned.log.error(
+            "VMM",
+            &format!("[VM {oid}] deploy_action, error getting driver {vmm}"),
+        );
+    }
     change_share(&mut host, &vm, 1);
     if let Some(vms) = host.child_mut("VMS") {
         vms.children.push(Element::leaf("ID", oid));
     }
     store.update(HOST, &host)?;
-    // ACTIVE: PROLOG, BOOT, RUNNING.
-    for lcm in 1..=3 {
-        move_to(&mut vm, 3, lcm);
+    let last = if loaded { RUNNING } else { BOOT_FAILURE };
+    // PROLOG, BOOT, and what comes of it.
+    for lcm in [1, 2, last] {
+        move_to(&mut vm, ACTIVE, lcm);
         store.update(VM, &vm)?;
     }
-    Ok(())
+    Ok(last)
 }
 
 /// Takes a VM from its host's books.

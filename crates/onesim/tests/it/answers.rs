@@ -34,7 +34,7 @@ fn inner(answer: &str) -> String {
 
 #[test]
 fn pools_have_the_recorded_elements_in_the_recorded_order() {
-    let front = FrontEnd::new();
+    let front = FrontEnd::with_dummy_drivers();
     front.configure("MONITORING_INTERVAL_DATASTORE = 5\nSCHED_RETRY_TIME = 5");
     let _oned = front.up();
     let file = front.path("update");

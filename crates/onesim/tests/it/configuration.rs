@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::front_end::{FrontEnd, assets, recorded};
+use crate::front_end::{DUMMY_HYPERVISOR, FrontEnd, assets, recorded};
 
 /// The dump that `oned -i` leaves for this oned.conf, with the vendor's paths.
 fn dump(front: &FrontEnd, conf: &str) -> String {
@@ -28,7 +28,8 @@ fn the_dump_is_the_observed_one() {
         )
         .replace("SYSTEM      = \"file\",", "SYSTEM = \"std\",")
         .replace("DEBUG_LEVEL = 3,\n  USE_VMS_LOCATION = \"NO\"\n", "DEBUG_LEVEL = 3\n")
-        + "\nVM_MAD = [ NAME = \"dummy\", SUNSTONE_NAME = \"Testing\", EXECUTABLE = \"one_vmm_dummy\", TYPE = \"xml\" ]\n";
+        + "\n"
+        + DUMMY_HYPERVISOR;
     let front = FrontEnd::new();
     assert_eq!(dump(&front, &conf), observed);
 }
@@ -81,5 +82,30 @@ fn the_products_parser_reads_the_same_values() {
             compared += 1;
         }
         assert_eq!(compared, 10);
+    }
+}
+
+#[test]
+fn the_drivers_are_those_of_the_vendors_files() {
+    let drivers = |text: &str, vector: &str| {
+        let document = oned_conf::Document::parse(text).unwrap();
+        let configured = |name: &&str| {
+            document
+                .get_in_where(vector, "NAME", name, "EXECUTABLE")
+                .is_some()
+        };
+        let names = ["kvm", "qemu", "lxc", "dummy"].into_iter().filter(configured);
+        (names.collect::<Vec<_>>(), text.matches("\"dummy\"").count() > 0)
+    };
+    for (file, vector) in [("oned.conf", "VM_MAD"), ("monitord.conf", "IM_MAD")] {
+        let ours = fs::read_to_string(assets().join("etc").join(file)).unwrap();
+        let ours = drivers(&ours, vector);
+        // The dummy ones are there as comments.
+        assert_eq!(ours, (vec!["kvm", "qemu", "lxc"], true), "{file}");
+        for release in ["7.0.2", "7.2.0", "7.4.0"] {
+            if let Some(vendors) = recorded(&format!("{release}/{file}")) {
+                assert_eq!(drivers(&vendors, vector), ours, "{release}/{file}");
+            }
+        }
     }
 }

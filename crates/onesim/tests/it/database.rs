@@ -57,7 +57,7 @@ fn an_unreachable_or_refusing_server_ends_the_start() {
 fn the_tables_are_real_in_mariadb() {
     let server = MariaDb::new();
     let _running = server.start();
-    let front = FrontEnd::new();
+    let front = FrontEnd::with_dummy_drivers();
     front.configure(&server.vector(mariadb::PASSWORD));
     let _oned = front.up();
     let tables = server.sql("SHOW TABLES FROM opennebula");
@@ -223,7 +223,7 @@ fn onedb_cannot_log_in_with_a_blank_in_the_password_though_oned_can() {
 
 #[test]
 fn machines_are_known_after_a_restart() {
-    let front = FrontEnd::new();
+    let front = FrontEnd::with_dummy_drivers();
     let mut oned = front.up();
     let template = front.path("ds");
     std::fs::write(&template, "NAME = shared\nTYPE = SYSTEM_DS\nTM_MAD = dummy\n").unwrap();
@@ -253,7 +253,7 @@ fn path(path: &Path) -> &str {
 
 #[test]
 fn a_machine_waits_without_a_monitored_shared_system_datastore() {
-    let front = FrontEnd::new();
+    let front = FrontEnd::with_dummy_drivers();
     front.configure("SCHED_RETRY_TIME = 20\nSCHED_MAX_WND_TIME = 5\nMONITORING_INTERVAL_DATASTORE = 100");
     let _oned = front.up();
     let run = |arguments: &[&str]| said(&front.run(arguments));
@@ -280,4 +280,47 @@ fn a_host_that_cannot_be_reached_is_in_error() {
     until("the host is in error", || {
         said(&front.run(&["onehost", "show", "0"])).contains("ERROR")
     });
+}
+
+#[test]
+fn a_host_without_its_monitoring_driver_stays_in_init_and_monitord_says_why() {
+    let front = FrontEnd::new();
+    let _oned = front.up();
+    front.run(&["onehost", "create", "dummy1", "-i", "dummy", "-v", "dummy"]);
+    front.run(&["onehost", "create", "kvm1", "-i", "kvm", "-v", "kvm"]);
+    let complaints = || {
+        let log = std::fs::read_to_string(front.path("var/monitor.log")).unwrap_or_default();
+        log.matches("[HMM][E]: start_monitor: Cannot find driver dummy\n")
+            .count()
+    };
+    until("monitord has looked twice", || complaints() > 1);
+    until("the other host is in error", || {
+        said(&front.run(&["onehost", "show", "1"])).contains("ERROR")
+    });
+    let shown = said(&front.run(&["onehost", "show", "0", "-x"]));
+    assert!(shown.contains("<STATE>0</STATE>"), "{shown}");
+}
+
+#[test]
+fn a_machine_on_a_host_without_its_hypervisor_driver_does_not_boot() {
+    let front = FrontEnd::with_dummy_drivers();
+    let _oned = front.up();
+    let template = front.path("ds");
+    std::fs::write(&template, "NAME = shared\nTYPE = SYSTEM_DS\nTM_MAD = dummy\n").unwrap();
+    let run = |arguments: &[&str]| said(&front.run(arguments));
+    run(&["onedatastore", "create", path(&template)]);
+    run(&["onehost", "create", "odd", "-i", "dummy", "-v", "no-such-driver"]);
+    run(&[
+        "onevm", "create", "--name", "t1", "--cpu", "0.1", "--memory", "64",
+    ]);
+    until("the VM is in BOOT_FAILURE", || {
+        run(&["onevm", "list", "-x"]).contains("<STATE>3</STATE><LCM_STATE>36</LCM_STATE>")
+    });
+    assert!(
+        front
+            .log()
+            .contains("deploy_action, error getting driver no-such-driver"),
+        "{}",
+        front.log()
+    );
 }

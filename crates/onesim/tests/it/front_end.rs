@@ -31,6 +31,10 @@ const MADS: [&str; 10] = [
     "one_sched",
 ];
 
+/// The dummy drivers of oned.conf and monitord.conf.
+pub(crate) const DUMMY_HYPERVISOR: &str = "VM_MAD = [ NAME = \"dummy\", SUNSTONE_NAME = \"Testing\", EXECUTABLE = \"one_vmm_dummy\", TYPE = \"xml\" ]\n";
+const DUMMY_MONITOR: &str = "IM_MAD = [ NAME = \"dummy\", SUNSTONE_NAME = \"Dummy\", EXECUTABLE = \"one_im_sh\", ARGUMENTS = \"-r 3 -t 15 -w 90 dummy\", THREADS = 0 ]\n";
+
 /// A recording of the real one; `None`, with a line, where that folder is not there.
 pub(crate) fn recorded(inside: &str) -> Option<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -76,10 +80,21 @@ pub(crate) struct FrontEnd {
     pub(crate) monitor_port: u16,
     pub(crate) scale: &'static str,
     pub(crate) release: &'static str,
+    dummy: bool,
 }
 
 impl FrontEnd {
+    /// As the packages ship it: only drivers that need a hypervisor.
     pub(crate) fn new() -> Self {
+        Self::laid_out(false)
+    }
+
+    /// With the dummy drivers, which the packages ship as comments.
+    pub(crate) fn with_dummy_drivers() -> Self {
+        Self::laid_out(true)
+    }
+
+    fn laid_out(dummy: bool) -> Self {
         let front = Self {
             directory: tempfile::tempdir().unwrap(),
             port: free_port(),
@@ -87,6 +102,7 @@ impl FrontEnd {
             monitor_port: free_port(),
             scale: "0.02",
             release: "7.0.0",
+            dummy,
         };
         for inside in ["etc", "var/.one", "var/lock", "lib/mads"] {
             fs::create_dir_all(front.path(inside)).unwrap();
@@ -96,7 +112,10 @@ impl FrontEnd {
         }
         front.configure("DB = [ BACKEND = \"sqlite\" ]");
         let monitor = fs::read_to_string(assets().join("etc/monitord.conf")).unwrap();
-        let monitor = monitor.replace("4124", &front.monitor_port.to_string());
+        let mut monitor = monitor.replace("4124", &front.monitor_port.to_string());
+        if dummy {
+            monitor += DUMMY_MONITOR;
+        }
         fs::write(front.path("etc/monitord.conf"), monitor).unwrap();
         front.write_auth("one_auth", &format!("oneadmin:{PASSWORD}\n"));
         front
@@ -105,7 +124,7 @@ impl FrontEnd {
     /// The packaged oned.conf with these lines in front: the first of two values wins.
     pub(crate) fn configure(&self, first: &str) {
         let packaged = fs::read_to_string(assets().join("etc/oned.conf")).unwrap();
-        let text = format!(
+        let mut text = format!(
             "{first}\nPORT = {}\nLISTEN_ADDRESS = \"127.0.0.1\"\nHOSTNAME = \"localhost\"\nLOG = [ SYSTEM = \"std\", DEBUG_LEVEL = 3 ]\n\
              HM_MAD = [ EXECUTABLE = \"one_hm\", ARGUMENTS = \"-p {} -l {} -b 127.0.0.1\" ]\n{}",
             self.port,
@@ -116,6 +135,9 @@ impl FrontEnd {
                 ""
             )
         );
+        if self.dummy {
+            text += DUMMY_HYPERVISOR;
+        }
         fs::write(self.path("etc/oned.conf"), text).unwrap();
     }
 

@@ -44,7 +44,7 @@ const SCENARIO: &str = include_str!("scenario.py");
 #[test]
 fn pyone_brings_a_machine_to_running() {
     let python = python();
-    let front = FrontEnd::new();
+    let front = FrontEnd::with_dummy_drivers();
     // Long enough (2 s) to see the machine pending.
     front.configure("SCHED_MAX_WND_TIME = 100");
     let _oned = front.up();

@@ -70,7 +70,7 @@ fn the_lists_show_what_a_new_installation_has() {
 
 #[test]
 fn a_user_of_no_group_sees_only_what_is_its_own() {
-    let front = FrontEnd::new();
+    let front = FrontEnd::with_dummy_drivers();
     let _oned = front.up();
     assert_eq!(
         said(&front.run(&["oneuser", "create", "bob", "builder"])),

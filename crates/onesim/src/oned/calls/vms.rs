@@ -216,6 +216,6 @@ fn deploy(context: &Context<'_>) -> Outcome {
     }
     let host = context.object(HOST, context.int(2)?)?;
     let datastore = context.int_or(4, 0).max(0);
-    scheduler::deploy(&context.oned.store, vm, host, datastore)?;
+    scheduler::deploy(context.oned, vm, host, datastore)?;
     Ok(Value::Int(oid))
 }
