@@ -118,13 +118,18 @@ def config(one, args):
     return {"attribute": args.attribute, "value": str(value)}
 
 
+def hypervisors(one, _args):
+    """The drivers of hypervisors that oned runs with, in their order."""
+    return {"names": [driver.NAME for driver in one.system.config().VM_MAD]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--endpoint", required=True, help="URL of the XML-RPC API")
     parser.add_argument("--session-file", required=True, help="file with user:password")
     parser.add_argument("--seconds", type=float, default=120, help="deadline of each condition")
     verbs = parser.add_subparsers(required=True)
-    for verb in (login, logins, create, known, config):
+    for verb in (login, logins, create, known, config, hypervisors):
         sub = verbs.add_parser(verb.__name__)
         sub.set_defaults(verb=verb)
         if verb is logins:

@@ -49,19 +49,14 @@ impl Helm {
             .await
     }
 
-    /// `helm upgrade` with a file of values.
+    /// `helm install` with a file of values.
+    pub(crate) async fn install_with(&self, values: &Path) -> Result<String> {
+        self.with_values("install", values).run().await
+    }
+
+    /// `helm upgrade` with a file of values; Helm takes the chart's defaults for what it does not name.
     pub(crate) async fn upgrade(&self, values: &Path) -> Result<String> {
-        self.call(
-            "upgrade",
-            [
-                RELEASE.into(),
-                self.chart.clone(),
-                "--values".into(),
-                values.to_owned(),
-            ],
-        )
-        .run()
-        .await
+        self.with_values("upgrade", values).run().await
     }
 
     /// `helm test`.
@@ -81,6 +76,14 @@ impl Helm {
             text += &self.call("get", [part, RELEASE]).run().await?;
         }
         Ok(text)
+    }
+
+    fn with_values(&self, verb: &str, values: &Path) -> Call {
+        let chart = self.chart.clone();
+        self.call(
+            verb,
+            [RELEASE.into(), chart, "--values".into(), values.to_owned()],
+        )
     }
 
     fn call<A: Into<std::ffi::OsString>>(&self, verb: &str, arguments: impl IntoIterator<Item = A>) -> Call {
@@ -116,6 +119,10 @@ mod tests {
         assert_eq!(
             runtime.block_on(helm.install()).unwrap(),
             "install opennebula /charts/opennebula --namespace trial --kubeconfig /kube/config\n"
+        );
+        assert_eq!(
+            runtime.block_on(helm.install_with(Path::new("/v.yaml"))).unwrap(),
+            "install opennebula /charts/opennebula --values /v.yaml --namespace trial --kubeconfig /kube/config\n"
         );
         assert_eq!(
             runtime.block_on(helm.upgrade(Path::new("/v.yaml"))).unwrap(),

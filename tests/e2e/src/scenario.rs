@@ -38,6 +38,9 @@ const STEPS: &[Step] = &[
     ("pyone logs in with the generated password", |world| {
         Box::pin(api::login(world))
     }),
+    ("drivers for tests by values: pod rolled, configured", |world| {
+        Box::pin(upgrade::add_drivers(world))
+    }),
     ("a dummy host, a VM: RUNNING", |world| {
         Box::pin(api::create(world))
     }),

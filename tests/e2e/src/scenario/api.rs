@@ -71,3 +71,9 @@ pub(super) async fn config(world: &World, attribute: &str) -> Result<String> {
         .with_context(|| format!("{attribute} is {}", seen["value"]))?;
     Ok(value.to_owned())
 }
+
+/// Names of the drivers of hypervisors that oned runs with, in their order.
+pub(super) async fn hypervisors(world: &World) -> Result<Vec<String>> {
+    let seen: serde_json::Value = world.pyone(&["hypervisors"]).await?;
+    serde_json::from_value(seen["names"].clone()).with_context(|| format!("the drivers are {seen}"))
+}

@@ -132,10 +132,10 @@ pub(super) async fn uninstall(world: &mut World) -> Result<String> {
     Ok(after.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-/// The same install again finds the kept volumes and Secrets: oneadmin, the host and the VM are those of before.
+/// The install again, with the values of the last upgrade, finds the kept volumes and Secrets: oneadmin, the host and the VM are those of before.
 pub(super) async fn again(world: &mut World) -> Result<String> {
     let before = world.cluster.secrets().await?;
-    world.helm.install().await?;
+    world.install_again().await?;
     let pods = world.all_ready().await?;
     let after = world.cluster.secrets().await?;
     ensure!(

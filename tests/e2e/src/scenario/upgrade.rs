@@ -1,4 +1,5 @@
-//! `helm upgrade` with changed values, and the web interface through the Ingress that one of them switches on.
+//! `helm upgrade` with changed values — a driver more, another attribute —, and the web interface through the Ingress
+//! that one of them switches on.
 
 use std::time::Duration;
 
@@ -17,13 +18,56 @@ const HOSTNAME: &str = "one.e2e.test";
 /// The attribute that is changed; 300 by default.
 const ATTRIBUTE: &str = "MONITORING_INTERVAL_DATASTORE";
 const VALUE: &str = "47";
+/// The driver that is added.
+const DRIVER: &str = "dummy";
+
+/// The drivers of hosts and VMs that are none. OpenNebula ships them as comments in oned.conf and monitord.conf, and
+/// these are the attributes that stand there (7.0.2).
+fn drivers() -> Value {
+    json!({"config": {
+        "oned": {"VM_MAD[NAME=dummy]": {
+            "SUNSTONE_NAME": "Testing",
+            "EXECUTABLE": "one_vmm_dummy",
+            "TYPE": "xml",
+        }},
+        "monitord": {"IM_MAD[NAME=dummy]": {
+            "SUNSTONE_NAME": "Dummy",
+            "EXECUTABLE": "one_im_sh",
+            "ARGUMENTS": "-r 3 -t 15 -w 90 dummy",
+            "THREADS": 0,
+        }},
+    }})
+}
+
+/// Two drivers that the release does not load come by values; oned then runs with the one of them that is its own.
+pub(super) async fn add_drivers(world: &mut World) -> Result<String> {
+    let before = api::hypervisors(world).await?;
+    ensure!(
+        !before.is_empty() && !before.iter().any(|name| name == DRIVER),
+        "oned has the drivers {before:?} before the upgrade"
+    );
+    let old = world.front_end().await?.metadata.uid;
+    world.upgrade(&drivers()).await?;
+    let pod = world.successor(old.as_deref()).await?;
+    ensure!(
+        restarts(&pod) == 0,
+        "its container was started {} times more",
+        restarts(&pod)
+    );
+    world.all_ready().await?;
+    let after = api::hypervisors(world).await?;
+    let wanted: Vec<String> = before.iter().cloned().chain([DRIVER.to_owned()]).collect();
+    ensure!(after == wanted, "oned has the drivers {after:?}, not {wanted:?}");
+    Ok(format!("{} → {}", before.join(", "), after.join(", ")))
+}
 
 /// The pod is replaced by itself, oned runs with the new value, and what was there is still there.
 pub(super) async fn upgrade(world: &mut World) -> Result<String> {
     let before = api::config(world, ATTRIBUTE).await?;
     ensure!(before != VALUE, "{ATTRIBUTE} is {before} before the upgrade");
     let old = world.front_end().await?.metadata.uid;
-    world.upgrade(&values(world.ingress_class.as_deref())).await?;
+    let changes = values(world.ingress_class.as_deref());
+    world.upgrade(&changes).await?;
     let pod = world.successor(old.as_deref()).await?;
     ensure!(
         restarts(&pod) == 0,
@@ -33,6 +77,11 @@ pub(super) async fn upgrade(world: &mut World) -> Result<String> {
     world.all_ready().await?;
     let after = api::config(world, ATTRIBUTE).await?;
     ensure!(after == VALUE, "{ATTRIBUTE} is {after}, the upgrade said {VALUE}");
+    let hypervisors = api::hypervisors(world).await?;
+    ensure!(
+        hypervisors.iter().any(|name| name == DRIVER),
+        "the upgrade lost the driver {DRIVER}: {hypervisors:?}"
+    );
     Ok(format!(
         "{ATTRIBUTE} {before} → {after}; {}",
         api::known(world).await?

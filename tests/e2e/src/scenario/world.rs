@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use crate::cluster::Cluster;
 use crate::helm::Helm;
@@ -74,6 +76,8 @@ pub(crate) struct World {
     pub(crate) needles: Needles,
     /// What `create` made, once it has.
     pub(crate) created: Option<Created>,
+    /// The user's file of values as it has grown so far.
+    values: Value,
     python: Python,
 }
 
@@ -92,6 +96,7 @@ impl World {
             ingress_class,
             needles: Needles::default(),
             created: None,
+            values: json!({}),
             python,
         }
     }
@@ -116,16 +121,28 @@ impl World {
             .await
     }
 
-    /// `helm upgrade` with values; JSON is YAML too.
-    pub(crate) async fn upgrade(&self, values: &serde_json::Value) -> Result<()> {
+    /// `helm upgrade` with the file of values, into which these are put before.
+    pub(crate) async fn upgrade(&mut self, changes: &Value) -> Result<()> {
+        put(&mut self.values, changes);
+        self.helm.upgrade(self.values_file()?.path()).await?;
+        Ok(())
+    }
+
+    /// `helm install` with the file of values.
+    pub(crate) async fn install_again(&self) -> Result<()> {
+        self.helm.install_with(self.values_file()?.path()).await?;
+        Ok(())
+    }
+
+    /// JSON is YAML too.
+    fn values_file(&self) -> Result<NamedTempFile> {
         let mut file = tempfile::Builder::new()
             .suffix(".yaml")
             .tempfile()
             .context("cannot write the values")?;
-        file.write_all(values.to_string().as_bytes())
+        file.write_all(self.values.to_string().as_bytes())
             .context("cannot write the values")?;
-        self.helm.upgrade(file.path()).await?;
-        Ok(())
+        Ok(file)
     }
 
     /// onepod's own account of its services.
@@ -161,5 +178,35 @@ impl World {
             })
         })
         .await
+    }
+}
+
+/// Puts values into others: maps are merged, everything else is replaced, as Helm does it.
+fn put(values: &mut Value, changes: &Value) {
+    match (values, changes) {
+        (Value::Object(values), Value::Object(changes)) => {
+            for (name, change) in changes {
+                put(values.entry(name.as_str()).or_insert(Value::Null), change);
+            }
+        }
+        (values, changes) => values.clone_from(changes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_grow_by_their_names() {
+        let mut values = json!({"config": {"oned": {"A": 1, "B": 2}}, "extraEnv": [1, 2]});
+        put(
+            &mut values,
+            &json!({"config": {"oned": {"B": 3}, "monitord": {"C": 4}}, "extraEnv": []}),
+        );
+        assert_eq!(
+            values,
+            json!({"config": {"oned": {"A": 1, "B": 3}, "monitord": {"C": 4}}, "extraEnv": []})
+        );
     }
 }
