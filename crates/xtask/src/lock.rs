@@ -1,6 +1,7 @@
-//! One verb at a time does one thing in a checkout: a second waits for the first.
+//! One verb at a time does one thing in a checkout, or in the cache that all checkouts share: a second waits for the first.
 
 use std::fs::{self, File, TryLockError};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
@@ -14,17 +15,30 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock on `what`, after whoever has it.
+    /// Takes the lock on `what` of this checkout, after whoever has it.
     pub(crate) fn take(repo: &Repo, what: &str) -> Result<Self> {
-        let dir = repo.root.join("target"); // not the state, which `down` removes
-        fs::create_dir_all(&dir).context("target")?;
+        // Not in the state, which `down` removes.
+        Self::take_in(
+            &repo.root.join("target"),
+            &format!("{what} of this checkout"),
+            what,
+        )
+    }
+
+    /// Takes the lock on `what` in the cache, after whoever has it in any checkout.
+    pub(crate) fn take_in_cache(repo: &Repo, what: &str) -> Result<Self> {
+        Self::take_in(&repo.cache, &format!("{what} in {}", repo.cache.display()), what)
+    }
+
+    fn take_in(dir: &Path, named: &str, what: &str) -> Result<Self> {
+        fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
         let path = dir.join(format!("xtask-{what}.lock"));
         let file = File::create(&path).with_context(|| path.display().to_string())?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 progress::say(&format!(
-                    "        another `cargo xtask` works on the {what} of this checkout: waiting for it"
+                    "        another `cargo xtask` works on the {named}: waiting for it"
                 ));
                 file.lock().with_context(|| path.display().to_string())?;
             }

@@ -75,6 +75,8 @@ pub(crate) struct Images {
     mariadb: Image,
     front_end: Image,
     pub(crate) origin: Origin,
+    /// The store keeps one image of a name: until this one is loaded, nobody else may build his.
+    _one: Lock,
 }
 
 impl Images {
@@ -87,7 +89,7 @@ impl Images {
 
 /// Compiles the cluster's programs and builds the images. Each part does nothing when it is there.
 pub(crate) fn build(repo: &Repo, progress: &mut Progress) -> Result<Images> {
-    let _one = Lock::take(repo, "images")?;
+    let one = Lock::take_in_cache(repo, "images")?;
     progress.step("programs of the cluster (compiled once, 5 to 10 minutes)", || {
         cluster::build(repo)
     })?;
@@ -105,5 +107,6 @@ pub(crate) fn build(repo: &Repo, progress: &mut Progress) -> Result<Images> {
         mariadb,
         front_end,
         origin,
+        _one: one,
     })
 }
