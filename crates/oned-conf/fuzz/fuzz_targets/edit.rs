@@ -32,6 +32,11 @@ enum Edit<'a> {
         name: &'a str,
         entries: Vec<(&'a str, &'a str)>,
     },
+    PutVector {
+        name: &'a str,
+        selector: (&'a str, &'a str),
+        entries: Vec<(&'a str, &'a str)>,
+    },
     Remove {
         name: &'a str,
     },
@@ -115,6 +120,22 @@ fn apply(document: &mut Document, edit: &Edit<'_>) -> bool {
             if let Some((key, value)) = entries.first() {
                 assert!(document.get_in(name, key).is_some_and(|found| found == *value));
             }
+        }
+        Edit::PutVector {
+            name,
+            selector: (selector, chosen),
+            entries,
+        } => {
+            if document.put_vector(name, selector, chosen, entries).is_err() {
+                return false;
+            }
+            for (key, value) in entries {
+                let found = document.get_in_where(name, selector, chosen, key);
+                assert!(found.is_some_and(|found| found == *value));
+            }
+            let once = document.to_string();
+            assert_eq!(document.put_vector(name, selector, chosen, entries), Ok(()));
+            assert_eq!(document.to_string(), once);
         }
         Edit::Remove { name } => match document.remove(name) {
             Ok(true) => assert!(!document.contains(name)),
