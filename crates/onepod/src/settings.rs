@@ -5,8 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::log::Format;
 
@@ -30,16 +32,33 @@ pub struct Settings {
     oneadmin_password: Option<Secret>,
     one_key: Option<Secret>,
     fireedge_key: Option<Secret>,
+    serveradmin_secret: Option<Secret>,
     ssh_key: Option<SshKey>,
+    known_hosts: Option<String>,
     database: Database,
     hostname: String,
     monitor_address: String,
     listen: SocketAddr,
     log_format: Format,
+    keep_dumps: usize,
     disabled: BTreeSet<String>,
     config: Option<PathBuf>,
     overrides: Overrides,
     rows: Vec<Row>,
+    files: Vec<(&'static str, PathBuf)>,
+    source: Arc<Source>,
+}
+
+/// What the settings were made of, to make them once more. `Debug` shows none of it, because it may hold secrets.
+struct Source {
+    environment: Vec<(OsString, OsString)>,
+    around: resolve::Surroundings,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source(hidden)")
+    }
 }
 
 /// Where OpenNebula keeps its state.
@@ -92,10 +111,22 @@ impl Settings {
         self.fireedge_key.as_ref()
     }
 
+    /// serveradmin's secret, if one was given (`SERVERADMIN_SECRET`).
+    #[must_use]
+    pub fn serveradmin_secret(&self) -> Option<&Secret> {
+        self.serveradmin_secret.as_ref()
+    }
+
     /// oneadmin's SSH key, if one was given (`SSH_PRIVATE_KEY`).
     #[must_use]
     pub fn ssh_key(&self) -> Option<&SshKey> {
         self.ssh_key.as_ref()
+    }
+
+    /// Host keys of the hypervisors, whole lines of a `known_hosts` file, if they were given (`SSH_KNOWN_HOSTS`).
+    #[must_use]
+    pub fn known_hosts(&self) -> Option<&str> {
+        self.known_hosts.as_deref()
     }
 
     /// Where OpenNebula keeps its state (`DB_*`).
@@ -128,6 +159,12 @@ impl Settings {
         self.log_format
     }
 
+    /// How many database dumps are kept, at least 1 (`ONEPOD_KEEP_DUMPS`).
+    #[must_use]
+    pub fn keep_dumps(&self) -> usize {
+        self.keep_dumps
+    }
+
     /// Names of services that stay off (`ONEPOD_DISABLE`).
     #[must_use]
     pub fn disabled(&self) -> &BTreeSet<String> {
@@ -150,6 +187,36 @@ impl Settings {
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// The files that settings are read from (`…_FILE`): the setting's name and the path. A mounted Secret changes
+    /// them under a running container.
+    #[must_use]
+    pub fn secret_files(&self) -> Vec<(&'static str, PathBuf)> {
+        self.files.clone()
+    }
+
+    /// The same settings with what their files hold now. The file of `ONEPOD_CONFIG` is not read again: what it says
+    /// is in OpenNebula's files since the start.
+    pub fn reread(&self) -> Result<Self, Mistakes> {
+        let source = Arc::clone(&self.source);
+        let mut mistakes = Vec::new();
+        let environment = source
+            .environment
+            .iter()
+            .filter(|(name, _)| name != "ONEPOD_CONFIG");
+        let raw = raw::read(environment.cloned(), &mut mistakes);
+        let mut fresh = resolve::resolve(&raw, &source, mistakes)?;
+        let config = |row: &&Row| row.name == "ONEPOD_CONFIG";
+        if let (Some(new), Some(old)) = (
+            fresh.rows.iter_mut().find(|row| config(&&**row)),
+            self.rows.iter().find(config),
+        ) {
+            new.clone_from(old);
+        }
+        fresh.config.clone_from(&self.config);
+        fresh.overrides.clone_from(&self.overrides);
+        Ok(fresh)
     }
 
     /// The same settings with the database as it was found to work.
@@ -195,7 +262,7 @@ impl MySql {
         let fresh = self
             .password_file
             .as_deref()
-            .and_then(|path| raw::secret_file("DB_PASSWORD", path).ok())
+            .and_then(|path| raw::from_file("DB_PASSWORD", path).ok())
             .and_then(|given| values::database_password(&given.text).ok());
         match fresh {
             Some(password) => Self {
@@ -223,7 +290,7 @@ pub fn settle_with<S: AsRef<str>>(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     services: &[S],
 ) -> Result<Settings, Mistakes> {
-    let services = Some(services.iter().map(AsRef::as_ref).collect());
+    let services = Some(services.iter().map(|name| name.as_ref().to_owned()).collect());
     settle_in(
         environment,
         resolve::Surroundings {
@@ -235,11 +302,18 @@ pub fn settle_with<S: AsRef<str>>(
 
 fn settle_in(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-    around: resolve::Surroundings<'_>,
+    around: resolve::Surroundings,
 ) -> Result<Settings, Mistakes> {
+    let source = Arc::new(Source {
+        environment: environment
+            .into_iter()
+            .filter(|(name, _)| raw::concerns(name))
+            .collect(),
+        around,
+    });
     let mut mistakes = Vec::new();
-    let raw = raw::read(environment, &mut mistakes);
-    resolve::resolve(&raw, around, mistakes)
+    let raw = raw::read(source.environment.iter().cloned(), &mut mistakes);
+    resolve::resolve(&raw, &source, mistakes)
 }
 
 /// The name that the kernel gives this pod.

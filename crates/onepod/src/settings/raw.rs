@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::mistake::{Mistake, Origin};
 use super::table::{self, Kind, TABLE};
@@ -34,10 +34,28 @@ impl Raw {
         self.values.get(name)
     }
 
+    /// The files that values came from, by the name of the setting.
+    pub(super) fn files(&self) -> Vec<(&'static str, PathBuf)> {
+        self.values
+            .iter()
+            .filter_map(|(name, given)| match &given.origin {
+                Origin::File { path, .. } => Some((*name, path.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Whether somebody gave the setting at all, be it unusable.
     pub(super) fn mentions(&self, name: &str) -> bool {
         self.values.contains_key(name) || self.unusable.contains(name)
     }
+}
+
+/// Whether a variable of that name is read or judged here.
+pub(super) fn concerns(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let base = name.strip_suffix("_FILE").unwrap_or(&name);
+    name.starts_with("ONEPOD_") || table::find(&name).is_some() || table::find(base).is_some()
 }
 
 /// Collects what `environment` and the files named in it say.
@@ -53,20 +71,21 @@ pub(super) fn read(
         let file = environment.get(OsStr::new(&variable));
         if let (Kind::Plain, Some(path)) = (setting.kind, file) {
             let problem = format!(
-                "only secrets are read from files, and this names {}",
+                "this setting is not read from a file, and this names {}",
                 Path::new(path).display()
             );
             let next = format!("Set {} itself.", setting.name);
             mistakes.push(Mistake::new(variable.clone(), Origin::Environment, problem, next));
         }
         let given = match (setting.kind, text, file) {
-            (Kind::Secret, Some(_), Some(path)) => Err(Mistake::new(
+            (Kind::Secret | Kind::Text, Some(_), Some(path)) => Err(Mistake::new(
                 setting.name,
                 Origin::file(variable, Path::new(path)),
                 format!("both {0} and {0}_FILE are set", setting.name),
                 "Give one of them.",
             )),
-            (Kind::Secret, None, Some(path)) => secret_file(setting.name, Path::new(path)).map(Some),
+            (Kind::Secret, None, Some(path)) => from_file(setting.name, Path::new(path)).map(Some),
+            (Kind::Text, None, Some(path)) => text_file(setting.name, Path::new(path)),
             (kind, Some(text), _) => from_environment(setting.name, kind, text),
             (_, None, _) => continue,
         };
@@ -85,8 +104,16 @@ pub(super) fn read(
     raw
 }
 
-/// Reads a secret from its file; one line feed at the end is not part of it.
-pub(super) fn secret_file(setting: &'static str, path: &Path) -> Result<Given, Mistake> {
+/// Reads a text from its file; an empty file is as good as none.
+fn text_file(setting: &'static str, path: &Path) -> Result<Option<Given>, Mistake> {
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
+        return Ok(None);
+    }
+    from_file(setting, path).map(Some)
+}
+
+/// Reads a secret or a text from its file; one line feed at the end is not part of it.
+pub(super) fn from_file(setting: &'static str, path: &Path) -> Result<Given, Mistake> {
     let origin = Origin::file(format!("{setting}_FILE"), path);
     let mistake = |problem: String, next: &str| Mistake::new(setting, origin.clone(), problem, next);
     if path.as_os_str().is_empty() {
@@ -98,7 +125,7 @@ pub(super) fn secret_file(setting: &'static str, path: &Path) -> Result<Given, M
     let bytes = fs::read(path).map_err(|error| {
         mistake(
             format!("the file cannot be read: {error}"),
-            "Mount the Secret there, readable for this user.",
+            "Mount it there, readable for this user.",
         )
     })?;
     let mut text = String::from_utf8(bytes).map_err(|_| {
@@ -131,7 +158,7 @@ fn from_environment(name: &'static str, kind: Kind, text: &OsStr) -> Result<Opti
         ));
     };
     match (kind, text) {
-        (Kind::Plain, "") => Ok(None),
+        (Kind::Plain | Kind::Text, "") => Ok(None),
         (Kind::Secret, "") => Err(Mistake::new(
             name,
             Origin::Environment,

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::mistake::{Mistake, Mistakes, Origin};
 use super::overrides::Overrides;
@@ -14,32 +15,31 @@ use super::secret::Secret;
 use super::ssh_key::{SshKey, SshKeyError};
 use super::table::{self, Kind, TABLE};
 use super::values::{self, Backend, Complaint};
-use super::{Database, MySql, Row, Settings};
+use super::{Database, MySql, Row, Settings, Source};
 use crate::log::Format;
 
 /// What the settings are checked against besides each other.
-pub(super) struct Surroundings<'a> {
+#[derive(Debug, Clone)]
+pub(super) struct Surroundings {
     /// The pod's host name.
     pub(super) hostname: String,
     /// Names of the services of services.toml, where they are known.
-    pub(super) services: Option<Vec<&'a str>>,
+    pub(super) services: Option<Vec<String>>,
 }
 
 /// Typed settings, or all mistakes: those that reading found and those found here.
-pub(super) fn resolve(
-    raw: &Raw,
-    around: Surroundings<'_>,
-    mistakes: Vec<Mistake>,
-) -> Result<Settings, Mistakes> {
+pub(super) fn resolve(raw: &Raw, source: &Arc<Source>, mistakes: Vec<Mistake>) -> Result<Settings, Mistakes> {
     let mut desk = Desk { raw, mistakes };
     let oneadmin_password = desk.secret("ONEADMIN_PASSWORD", values::oneadmin_password);
     let one_key = desk.secret("ONE_KEY", values::one_key);
     let fireedge_key = desk.secret("FIREEDGE_KEY", values::fireedge_key);
+    let serveradmin_secret = desk.secret("SERVERADMIN_SECRET", values::serveradmin_secret);
     let ssh_key = desk.value("SSH_PRIVATE_KEY", ssh_key);
+    let known_hosts = desk.value("SSH_KNOWN_HOSTS", values::known_hosts);
     let database = database(&mut desk);
     let hostname = match desk.value("OPENNEBULA_HOSTNAME", values::hostname) {
         Some(hostname) => hostname,
-        None => desk.pod_hostname(around.hostname),
+        None => desk.pod_hostname(source.around.hostname.clone()),
     };
     let monitor_address = desk
         .value("OPENNEBULA_MONITOR_ADDRESS", values::monitor_address)
@@ -50,7 +50,8 @@ pub(super) fn resolve(
     let log_format = desk
         .value("ONEPOD_LOG_FORMAT", values::log_format)
         .unwrap_or(Format::Text);
-    let disabled = desk.disabled(around.services.as_deref());
+    let keep_dumps = desk.value("ONEPOD_KEEP_DUMPS", values::keep_dumps).unwrap_or(3);
+    let disabled = desk.disabled(source.around.services.as_deref());
     let (config, overrides) = desk.overrides();
     // There is no database only where one of its settings is a mistake.
     let (Some(database), true) = (database, desk.mistakes.is_empty()) else {
@@ -60,16 +61,21 @@ pub(super) fn resolve(
         oneadmin_password,
         one_key,
         fireedge_key,
+        serveradmin_secret,
         ssh_key,
+        known_hosts,
         database,
         hostname,
         monitor_address,
         listen,
         log_format,
+        keep_dumps,
         disabled,
         config,
         overrides,
         rows: Vec::new(),
+        files: raw.files(),
+        source: Arc::clone(source),
     };
     settings.rows = TABLE
         .iter()
@@ -83,6 +89,10 @@ fn row(setting: &'static table::Setting, raw: &Raw, hostname: &str) -> Row {
     let given = raw.get(setting.name);
     let value = match (setting.kind, given) {
         (Kind::Plain, Some(given)) => given.text.clone(),
+        (Kind::Text, Some(given)) => match given.text.lines().count() {
+            1 => "1 line".to_owned(),
+            many => format!("{many} lines"),
+        },
         (Kind::Secret, Some(_)) => "(hidden)".to_owned(),
         (_, None) if setting.name == "OPENNEBULA_HOSTNAME" => hostname.to_owned(),
         (_, None) => setting.default.to_owned(),
@@ -214,14 +224,14 @@ impl Desk<'_> {
     }
 
     /// Services that stay off; unknown names are mistakes where the known ones are known.
-    fn disabled(&mut self, services: Option<&[&str]>) -> BTreeSet<String> {
+    fn disabled(&mut self, services: Option<&[String]>) -> BTreeSet<String> {
         let Some(given) = self.raw.get("ONEPOD_DISABLE") else {
             return BTreeSet::new();
         };
         let names = values::names(&given.text);
         for name in services
             .iter()
-            .flat_map(|known| names.iter().filter(|name| !known.contains(&name.as_str())))
+            .flat_map(|known| names.iter().filter(|name| !known.contains(name)))
         {
             self.mistakes.push(Mistake::new(
                 "ONEPOD_DISABLE",

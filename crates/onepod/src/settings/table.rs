@@ -14,15 +14,17 @@ pub struct Setting {
     pub default: &'static str,
     /// One sentence for the reference.
     pub description: &'static str,
-    /// Whether it is a secret: then `NAME_FILE` works as well and the value is never shown.
+    /// Whether it is a secret, whose value is never shown. Of secrets and texts, `NAME_FILE` works as well.
     pub kind: Kind,
 }
 
-/// Whether the value may be shown.
+/// Whether the value may be shown, and whether it can be given as a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// May be shown.
     Plain,
+    /// Lines that may be shown; can be given as a file.
+    Text,
     /// May never be shown; can be given as a file.
     Secret,
 }
@@ -48,10 +50,22 @@ pub const TABLE: &[Setting] = &[
         kind: Kind::Secret,
     },
     Setting {
+        name: "SERVERADMIN_SECRET",
+        default: "that of the kept service files, else generated",
+        description: "Secret of serveradmin, by which FireEdge, OneFlow and the other services log in: 1 to 256 visible ASCII characters without a colon.",
+        kind: Kind::Secret,
+    },
+    Setting {
         name: "SSH_PRIVATE_KEY",
         default: "the kept key in ~/.ssh, else a generated ed25519 key",
         description: "oneadmin's key for the hypervisors: OpenSSH format, without a passphrase.",
         kind: Kind::Secret,
+    },
+    Setting {
+        name: "SSH_KNOWN_HOSTS",
+        default: "none",
+        description: "Host keys of the hypervisors, lines in the format of known_hosts.",
+        kind: Kind::Text,
     },
     Setting {
         name: "DB_BACKEND",
@@ -114,6 +128,12 @@ pub const TABLE: &[Setting] = &[
         kind: Kind::Plain,
     },
     Setting {
+        name: "ONEPOD_KEEP_DUMPS",
+        default: "3",
+        description: "Number of database dumps that are kept, at least 1; each upgrade of the database makes one and removes the oldest.",
+        kind: Kind::Plain,
+    },
+    Setting {
         name: "ONEPOD_DISABLE",
         default: "none",
         description: "Services that stay off, separated by commas, for example oneflow,onegate.",
@@ -157,7 +177,7 @@ pub fn reference() -> String {
     {
         let file = match kind {
             Kind::Plain => String::new(),
-            Kind::Secret => format!(" or `{name}_FILE`"),
+            Kind::Secret | Kind::Text => format!(" or `{name}_FILE`"),
         };
         let _ = writeln!(text, "| `{name}`{file} | {default} | {description} |");
     }

@@ -17,7 +17,7 @@ fn environment(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
 }
 
 fn settle_test(pairs: &[(&str, &str)]) -> Result<Settings, Mistakes> {
-    let services = Some(vec!["oned", "oneflow", "onegate"]);
+    let services = Some(["oned", "oneflow", "onegate"].map(str::to_owned).into());
     settle_in(
         environment(pairs),
         resolve::Surroundings {
@@ -294,4 +294,66 @@ fn a_changed_password_file_is_read_again_and_a_broken_one_changes_nothing() {
         };
         assert_eq!(again.password().expose(), expected, "{content:?}");
     }
+}
+
+#[test]
+fn settings_are_read_again_from_their_files_and_the_overrides_stay() {
+    let dir = TempDir::new().unwrap();
+    let password = file(&dir, "password", b"first\n");
+    let config = file(&dir, "config.yaml", b"oned:\n  MANAGER_TIMER: 5\n");
+    let settings = settle_test(&[
+        ("ONEADMIN_PASSWORD_FILE", &password),
+        ("SERVERADMIN_SECRET", PASSWORD),
+        ("ONEPOD_CONFIG", &config),
+    ])
+    .unwrap();
+    assert_eq!(
+        settings.secret_files(),
+        [("ONEADMIN_PASSWORD", Path::new(&password).to_owned())]
+    );
+    assert!(!format!("{settings:?}").contains(PASSWORD), "{settings:?}");
+
+    fs::write(&password, "second\n").unwrap();
+    fs::write(&config, "nonsense").unwrap();
+    let again = settings.reread().unwrap();
+    assert_eq!(again.oneadmin_password().unwrap().expose(), "second");
+    assert_eq!(again.serveradmin_secret().unwrap().expose(), PASSWORD);
+    assert_eq!(
+        (again.overrides(), again.rows()),
+        (settings.overrides(), settings.rows())
+    );
+
+    fs::write(&password, "with a blank\n").unwrap();
+    let mistakes = again.reread().unwrap_err().to_string();
+    assert!(
+        mistakes.contains("ONEADMIN_PASSWORD (ONEADMIN_PASSWORD_FILE="),
+        "{mistakes}"
+    );
+}
+
+#[test]
+fn host_keys_come_as_text_or_file_and_an_empty_file_is_none() {
+    const LINE: &str =
+        "kvm-1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8SFiA0LO2HAW2IMoNjyVtVJ7kHjmsdbVMVQ0SDZ7Zp";
+    let dir = TempDir::new().unwrap();
+    let path = file(&dir, "known_hosts", format!("{LINE}\n{LINE}\n").as_bytes());
+    let empty = file(&dir, "empty", b"");
+    let settings = settle_test(&[("SSH_KNOWN_HOSTS_FILE", &path)]).unwrap();
+    assert_eq!(settings.known_hosts(), Some(format!("{LINE}\n{LINE}\n").as_str()));
+    let row = settings
+        .rows()
+        .iter()
+        .find(|row| row.name == "SSH_KNOWN_HOSTS")
+        .unwrap();
+    assert_eq!(row.value, "2 lines");
+    assert_eq!(
+        settle_test(&[("SSH_KNOWN_HOSTS_FILE", &empty)])
+            .unwrap()
+            .known_hosts(),
+        None
+    );
+    assert_eq!(
+        settle_test(&[("SSH_KNOWN_HOSTS", LINE)]).unwrap().known_hosts(),
+        Some(format!("{LINE}\n").as_str())
+    );
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use ssh_key::PublicKey;
+
 use crate::log::Format;
 
 /// What is wrong with a text (a clause) and what to do about it (a sentence).
@@ -64,6 +66,59 @@ pub(super) fn fireedge_key(text: &str) -> Result<String, Complaint> {
         );
     }
     Ok(text.to_owned())
+}
+
+/// The secret of serveradmin: the second half of lines `serveradmin:SECRET`, which several programs split in their own
+/// ways.
+pub(super) fn serveradmin_secret(text: &str) -> Result<String, Complaint> {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    if text.len() > PASSWORD_LIMIT || text.is_empty() || !visible {
+        return complain(
+            format!(
+                "the secret is not 1 to {PASSWORD_LIMIT} visible ASCII characters without blanks and colons"
+            ),
+            "Make one: openssl rand -hex 32",
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// Lines of a `known_hosts` file, each with a host pattern and a key that OpenSSH can read; every line ends.
+pub(super) fn known_hosts(text: &str) -> Result<String, Complaint> {
+    let mut kept = String::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let mut words = line.split_ascii_whitespace().peekable();
+        if matches!(words.peek(), Some(word) if !word.starts_with('#')) {
+            words.next_if(|word| word.starts_with('@'));
+            let key = match (words.next(), words.next(), words.next()) {
+                (Some(_hosts), Some(kind), Some(key)) => {
+                    PublicKey::from_openssh(&format!("{kind} {key}")).ok()
+                }
+                _ => None,
+            };
+            if key.is_none() || line.contains(|c: char| c.is_control() && c != '\t') {
+                return complain(
+                    format!("line {} is no line of a known_hosts file", index + 1),
+                    "Give HOST KEY-TYPE KEY on each line, as `ssh-keyscan HOST` prints it.",
+                );
+            }
+        }
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    Ok(kept)
+}
+
+/// How many dumps are kept.
+pub(super) fn keep_dumps(text: &str) -> Result<usize, Complaint> {
+    match text.parse() {
+        Ok(number @ 1..=1000) => Ok(number),
+        _ => complain(
+            format!("\"{text}\" is not a number of dumps"),
+            "Give a number from 1 to 1000; the newest are kept.",
+        ),
+    }
 }
 
 /// The password of the database: it must survive oned.conf, whose grammar cannot write everything.
@@ -344,6 +399,41 @@ mod tests {
         assert!(fireedge_key(&"aB".repeat(16)).is_ok());
         assert!(fireedge_key(&"ä".repeat(16)).is_err());
         assert!(fireedge_key("short").is_err());
+    }
+
+    #[test]
+    fn serveradmins_secret_can_stand_behind_a_colon() {
+        assert!(serveradmin_secret(&"0f".repeat(32)).is_ok());
+        for bad in ["", "a b", "a:b", "ä", "a\nb", &"x".repeat(257)] {
+            assert!(serveradmin_secret(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn known_hosts_is_judged_line_by_line() {
+        const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8SFiA0LO2HAW2IMoNjyVtVJ7kHjmsdbVMVQ0SDZ7Zp";
+        let text = format!(
+            "# hosts\n\nkvm-1,10.0.0.1 {KEY} remark\n@cert-authority *.example {KEY}\n|1|a=|b= {KEY}"
+        );
+        assert_eq!(known_hosts(&text), Ok(format!("{text}\n")));
+        for bad in [
+            "kvm-1".to_owned(),
+            KEY.to_owned(),
+            format!("kvm-1 {}", &KEY[..40]),
+            format!("kvm-1 {}", KEY.replace("ed25519", "rsa")),
+            format!("kvm-1 {KEY} \u{7}"),
+        ] {
+            let problem = known_hosts(&format!("# one\n{bad}\n")).unwrap_err().problem;
+            assert_eq!(problem, "line 2 is no line of a known_hosts file", "{bad}");
+        }
+    }
+
+    #[test]
+    fn at_least_one_dump_is_kept() {
+        assert_eq!(keep_dumps("1"), Ok(1));
+        for bad in ["0", "-1", "1001", "", "all", "3 "] {
+            assert!(keep_dumps(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
