@@ -16,8 +16,12 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 pub mod line;
 pub mod own;
+pub mod recent;
 
 pub use line::{Format, Severity};
+pub use recent::{Heard, Subscription};
+
+use recent::Recent;
 
 /// How many bytes wait for the writer at most; 10,000 lines of 100 bytes.
 const CAPACITY: usize = 1024 * 1024;
@@ -45,6 +49,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     bytes: Vec<u8>,
+    recent: Recent,
+    /// The record at hand, as it is written.
+    record: Vec<u8>,
     /// Dropped and not yet reported.
     unreported: u64,
     /// Dropped since the start.
@@ -97,6 +104,25 @@ impl Log {
         lock(&self.shared.queue).dropped
     }
 
+    /// The last records of one service as they stand in the stream, oldest first. All services together keep 256 KiB.
+    #[must_use]
+    pub fn recent(&self, service: &str) -> Vec<String> {
+        lock(&self.shared.queue).recent.of(service)
+    }
+
+    /// The names under which something was logged.
+    #[must_use]
+    pub fn services(&self) -> Vec<String> {
+        lock(&self.shared.queue).recent.names()
+    }
+
+    /// What [`Log::recent`] gives, and from there on every new record: none is missing in between and none comes twice.
+    #[must_use]
+    pub fn subscribe(&self, service: &str) -> (Vec<String>, Subscription) {
+        let mut queue = lock(&self.shared.queue);
+        (queue.recent.of(service), queue.recent.subscribe(service))
+    }
+
     /// Waits until everything is written, but no longer than `limit`.
     pub fn finish(&self, limit: Duration) {
         let queue = lock(&self.shared.queue);
@@ -118,20 +144,24 @@ impl Batch<'_> {
     /// Adds one line, or counts it as dropped when the buffer is full.
     pub fn push(&mut self, severity: Severity, message: &[u8]) {
         let queue = &mut *self.queue;
-        // After the first drop nothing is taken until the writer comes round: the report then stands where the gap is.
-        if queue.unreported > 0 || queue.bytes.len() + message.len() > CAPACITY {
-            queue.unreported += 1;
-            queue.dropped += 1;
-            return;
-        }
+        queue.record.clear();
         line::append(
-            &mut queue.bytes,
+            &mut queue.record,
             self.log.shared.format,
             &self.time,
             severity,
             self.name,
             message,
         );
+        let record = queue.record.strip_suffix(b"\n").unwrap_or(&queue.record);
+        queue.recent.push(self.name, record);
+        // After the first drop nothing is taken until the writer comes round: the report then stands where the gap is.
+        if queue.unreported > 0 || queue.bytes.len() + queue.record.len() > CAPACITY {
+            queue.unreported += 1;
+            queue.dropped += 1;
+            return;
+        }
+        queue.bytes.extend_from_slice(&queue.record);
     }
 }
 
