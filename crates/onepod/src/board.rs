@@ -2,14 +2,33 @@
 //!
 //! The stages and the supervisor write here, the health endpoint reads. It decides nothing and starts nothing.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+pub mod facts;
+pub mod probes;
 pub mod status;
+pub mod timeline;
 
+pub use facts::{
+    DatabaseLock, DatabaseView, ErrorView, PlanView, RemoteDifference, RemoteKind, RemotesReport, TimerState,
+    TimerView, UnitKind,
+};
 pub use status::{Phase, ServiceState, ServiceView};
+pub use timeline::{Bar, BarKind};
+
+use probes::ProbeStats;
+use timeline::Timeline;
+
+/// So many of the last errors are kept.
+const ERRORS: usize = 50;
+
+/// Of an error's text no more than this is kept, in bytes.
+const LONGEST_ERROR: usize = 2048;
 
 /// Shared record of stages and services; clones show the same record.
 #[derive(Debug, Clone, Default)]
@@ -17,12 +36,40 @@ pub struct Board {
     shared: Arc<Mutex<Shared>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    /// The zero of the timeline.
+    began: Instant,
     phase: Phase,
     started_up: bool,
     stages: Vec<StageRecord>,
     services: Vec<ServiceView>,
+    plan: Vec<PlanView>,
+    timers: Vec<TimerView>,
+    timeline: Timeline,
+    probes: Vec<ProbeStats>,
+    database: Option<DatabaseView>,
+    remotes: Option<RemotesReport>,
+    errors: VecDeque<ErrorView>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            phase: Phase::default(),
+            started_up: false,
+            stages: Vec::new(),
+            services: Vec::new(),
+            plan: Vec::new(),
+            timers: Vec::new(),
+            timeline: Timeline::default(),
+            probes: Vec::new(),
+            database: None,
+            remotes: None,
+            errors: VecDeque::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -36,7 +83,7 @@ struct StageRecord {
 }
 
 /// Where a stage stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StageState {
     /// At work.
@@ -116,8 +163,145 @@ impl Board {
     /// Records every service, and whether the start is over; that never changes back.
     pub fn set_services(&self, services: Vec<ServiceView>, started_up: bool) {
         let mut shared = self.lock();
+        let (began, over) = (shared.began, shared.started_up);
+        shared.timeline.see(&services, began, over);
         shared.services = services;
         shared.started_up |= started_up;
+    }
+
+    /// Records the order in which services and tasks start; said once, before the first starts.
+    pub fn set_plan(&self, plan: Vec<PlanView>) {
+        self.lock().plan = plan;
+    }
+
+    /// Records where a timer stands.
+    pub fn set_timer(&self, timer: TimerView) {
+        let mut shared = self.lock();
+        match shared.timers.iter_mut().find(|known| known.name == timer.name) {
+            Some(known) => *known = timer,
+            None => shared.timers.push(timer),
+        }
+    }
+
+    /// Records what is known of the database; it replaces what was known before.
+    pub fn set_database(&self, database: DatabaseView) {
+        self.lock().database = Some(database);
+    }
+
+    /// Records how the database's lock stands, once the database is known.
+    pub fn set_database_lock(&self, lock: DatabaseLock) {
+        if let Some(database) = &mut self.lock().database {
+            database.lock = lock;
+        }
+    }
+
+    /// Records how the remotes on the volume differ from the release's.
+    pub fn set_remotes(&self, remotes: RemotesReport) {
+        self.lock().remotes = Some(remotes);
+    }
+
+    /// Counts one probe of a service, with the time it took and whether the answer was yes.
+    pub fn probed(&self, service: &str, took: Duration, ready: bool) {
+        let mut shared = self.lock();
+        if let Some(known) = shared.probes.iter_mut().find(|known| known.name == service) {
+            known.add(took, ready);
+        } else {
+            let mut stats = ProbeStats {
+                name: service.to_owned(),
+                ..ProbeStats::default()
+            };
+            stats.add(took, ready);
+            shared.probes.push(stats);
+        }
+    }
+
+    /// How long the probes took, for each service that was probed.
+    #[must_use]
+    pub fn probes(&self) -> Vec<ProbeStats> {
+        self.lock().probes.clone()
+    }
+
+    /// Keeps an error for `/status`; the log is told by whoever calls. The same one again is counted, not repeated.
+    pub fn error(&self, source: &str, text: &str) {
+        let time = Timestamp::now();
+        let text = text
+            .get(..text.floor_char_boundary(LONGEST_ERROR))
+            .unwrap_or(text);
+        let errors = &mut self.lock().errors;
+        match errors.back_mut() {
+            Some(last) if last.source == source && last.text == text => {
+                last.time = time;
+                last.times = last.times.saturating_add(1);
+            }
+            _ => {
+                if errors.len() == ERRORS {
+                    errors.pop_front();
+                }
+                errors.push_back(ErrorView {
+                    time,
+                    source: source.to_owned(),
+                    text: text.to_owned(),
+                    times: 1,
+                });
+            }
+        }
+    }
+
+    /// The last errors, oldest first.
+    #[must_use]
+    pub fn errors(&self) -> Vec<ErrorView> {
+        self.lock().errors.iter().cloned().collect()
+    }
+
+    /// What is known of the database.
+    #[must_use]
+    pub fn database(&self) -> Option<DatabaseView> {
+        self.lock().database.clone()
+    }
+
+    /// How the remotes differ from the release's.
+    #[must_use]
+    pub fn remotes(&self) -> Option<RemotesReport> {
+        self.lock().remotes.clone()
+    }
+
+    /// The timers, in the order in which they were first recorded.
+    #[must_use]
+    pub fn timers(&self) -> Vec<TimerView> {
+        self.lock().timers.clone()
+    }
+
+    /// The order in which services and tasks start.
+    #[must_use]
+    pub fn plan(&self) -> Vec<PlanView> {
+        self.lock().plan.clone()
+    }
+
+    /// The start as bars: the stages, then the services' runs until the start was over.
+    #[must_use]
+    pub fn timeline(&self) -> Vec<Bar> {
+        let shared = self.lock();
+        let stages = shared.stages.iter().map(|stage| {
+            let begins = stage
+                .started
+                .saturating_duration_since(shared.began)
+                .as_secs_f64();
+            let end = stage.seconds.map(|seconds| begins + seconds);
+            Bar {
+                name: stage.name.to_owned(),
+                kind: BarKind::Stage,
+                begins,
+                ready: end.filter(|_| stage.state == StageState::Done),
+                failed: end.filter(|_| stage.state == StageState::Failed),
+            }
+        });
+        stages.chain(shared.timeline.bars()).collect()
+    }
+
+    /// Seconds that the latest start of each service took, of those that have been ready.
+    #[must_use]
+    pub fn start_seconds(&self) -> Vec<(String, f64)> {
+        self.lock().timeline.start_seconds()
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -208,6 +392,64 @@ mod tests {
         stage.done();
         assert_eq!(states(&board), [(StageState::Done, None)]);
         assert_eq!(board.stages()[0].notes, ["a warning"]);
+    }
+
+    #[test]
+    fn the_last_errors_are_kept_and_repetitions_counted() {
+        let board = Board::new();
+        for number in 0..60 {
+            board.error("oned", &format!("error {number}"));
+            board.error("oned", &format!("error {number}"));
+        }
+        board.error("fireedge", &"ä".repeat(LONGEST_ERROR));
+        let errors = board.errors();
+        assert_eq!(errors.len(), ERRORS);
+        assert_eq!((errors[0].text.as_str(), errors[0].times), ("error 11", 2));
+        assert_eq!(errors[49].text.len(), LONGEST_ERROR);
+    }
+
+    #[test]
+    fn the_timeline_has_the_runs_of_the_start() {
+        let service = |state, pid| ServiceView {
+            name: "oned".to_owned(),
+            state,
+            pid,
+            since: Timestamp::UNIX_EPOCH,
+            restarts: 0,
+            memory_kib: None,
+            essential: true,
+            last_exit: None,
+            last_lines: Vec::new(),
+            cause: None,
+        };
+        let board = Board::new();
+        board.stage("settle").done();
+        for (state, pid, over) in [
+            (ServiceState::Waiting, None, false),
+            (ServiceState::Starting, Some(2), false),
+            (ServiceState::Backoff, None, false),
+            (ServiceState::Starting, Some(3), false),
+            (ServiceState::Ready, Some(3), true),
+            (ServiceState::Unready, Some(3), true),
+            (ServiceState::Starting, Some(4), true),
+        ] {
+            board.set_services(vec![service(state, pid)], over);
+        }
+        let bars: Vec<(String, bool, bool)> = board
+            .timeline()
+            .into_iter()
+            .map(|bar| (bar.name, bar.ready.is_some(), bar.failed.is_some()))
+            .collect();
+        let bar = |name: &str, ready, failed| (name.to_owned(), ready, failed);
+        assert_eq!(
+            bars,
+            [
+                bar("settle", true, false),
+                bar("oned", false, true),
+                bar("oned", true, false)
+            ]
+        );
+        assert_eq!(board.start_seconds().len(), 1);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::board::{Board, Phase};
+use crate::board::{Board, Phase, PlanView, UnitKind};
 use crate::log::Log;
 use crate::paths::Paths;
 use crate::reaper::{Exit, Reaper};
@@ -66,6 +66,7 @@ pub async fn supervise(config: Config, disabled: &BTreeSet<String>, means: Means
         followed_files(&config, disabled),
         means.log.clone(),
     ));
+    means.board.set_plan(plan(&config));
     let (reports, mut news) = mpsc::unbounded_channel();
     let mut supervisor = Supervisor::new(config, disabled, means, reports);
     let mut stage = Some(stage);
@@ -100,6 +101,17 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
+}
+
+/// The order of the start, for `/status`.
+fn plan(config: &Config) -> Vec<PlanView> {
+    let view = |service: &config::Service| PlanView {
+        name: service.name.to_string(),
+        kind: UnitKind::Service,
+        after: service.after.clone(),
+        wants: Vec::new(),
+    };
+    config.services.iter().map(view).collect()
 }
 
 fn followed_files(config: &Config, disabled: &BTreeSet<String>) -> Vec<(Arc<str>, PathBuf)> {

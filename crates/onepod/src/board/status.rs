@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Board, Shared, StageState, StageView};
 
 /// What the pod as a whole is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// The stages before the services.
@@ -33,6 +33,10 @@ pub enum ServiceState {
     Backoff,
     Stopping,
     Stopped,
+    /// A task that has done its work.
+    Done,
+    /// It runs only while this front-end leads, and it does not lead.
+    Standby,
     Off,
     Absent,
 }
@@ -49,6 +53,8 @@ impl ServiceState {
             Self::Backoff => "backoff",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
+            Self::Done => "done",
+            Self::Standby => "standby",
             Self::Off => "off",
             Self::Absent => "absent",
         }
@@ -170,7 +176,9 @@ fn not_ready(shared: &Shared) -> Vec<String> {
     shared
         .services
         .iter()
-        .filter(|service| service.essential && service.state != ServiceState::Ready)
+        .filter(|service| {
+            service.essential && !matches!(service.state, ServiceState::Ready | ServiceState::Done)
+        })
         .map(reason)
         .collect()
 }
@@ -178,7 +186,11 @@ fn not_ready(shared: &Shared) -> Vec<String> {
 fn at_work(service: &ServiceView) -> bool {
     matches!(
         service.state,
-        ServiceState::Ready | ServiceState::Off | ServiceState::Absent
+        ServiceState::Ready
+            | ServiceState::Done
+            | ServiceState::Standby
+            | ServiceState::Off
+            | ServiceState::Absent
     )
 }
 

@@ -87,11 +87,12 @@ impl Probe {
         })
     }
 
-    /// Asks until it is dropped, and tells every answer that differs from the one before.
-    pub async fn watch(self, tell: impl Fn(Result<(), String>)) {
+    /// Asks until it is dropped, tells every answer that differs from the one before, and counts each with its time.
+    pub async fn watch(self, tell: impl Fn(Result<(), String>), count: impl Fn(Duration, bool)) {
         let mut before: Option<Result<(), String>> = None;
         let mut was_ready = false;
         loop {
+            let asked = Instant::now();
             let answer = match timeout(PATIENCE, self.ask()).await {
                 Ok(answer) => answer,
                 // A service that notifies is waited for as long as it takes.
@@ -101,6 +102,9 @@ impl Probe {
                 Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
             };
             let ready = answer.is_ok();
+            if !matches!(self.question, Question::Notify(_)) {
+                count(asked.elapsed(), ready);
+            }
             if before.as_ref() != Some(&answer) {
                 tell(answer.clone());
                 before = Some(answer);

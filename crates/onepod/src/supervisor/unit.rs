@@ -125,15 +125,17 @@ impl Unit {
             auth_file: &means.paths.auth_dir().join("one_auth"),
             essential: self.service.essential,
         };
+        let (board, name) = (means.board.clone(), Arc::clone(&self.service.name));
         let probe = Probe::new(&self.service.readiness, what).map(|probe| {
-            tokio::spawn(probe.watch(move |answer| {
+            let tell = move |answer| {
                 // Nobody listens any more: then nothing is supervised any more.
                 let _ = reports_of_probe.send(Report {
                     service: index,
                     run,
                     news: News::Answer(answer),
                 });
-            }))
+            };
+            tokio::spawn(probe.watch(tell, move |took, ready| board.probed(&name, took, ready)))
         });
         let reports = reports.clone();
         tokio::spawn(async move {

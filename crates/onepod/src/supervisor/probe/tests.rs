@@ -118,7 +118,7 @@ async fn a_service_that_notifies_is_ready_when_it_says_so() {
     };
     let probe = Probe::new(&Readiness::Notify, run).unwrap();
     let (told, mut answers) = mpsc::unbounded_channel();
-    let watch = tokio::spawn(probe.watch(move |answer| told.send(answer).unwrap()));
+    let watch = tokio::spawn(probe.watch(move |answer| told.send(answer).unwrap(), |_, _| {}));
     let service = std::os::unix::net::UnixDatagram::unbound().unwrap();
     service.send_to(b"STATUS=NOT READY=1", &path).unwrap();
     service.send_to(b"STATUS=loading\nREADY=1\n", &path).unwrap();
@@ -131,8 +131,9 @@ async fn an_answer_is_told_when_it_changes_and_not_each_time() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ready");
     let (told, mut answers) = mpsc::unbounded_channel();
-    let watch =
-        tokio::spawn(probe(&Readiness::File(path.clone())).watch(move |answer| told.send(answer).unwrap()));
+    let watch = tokio::spawn(
+        probe(&Readiness::File(path.clone())).watch(move |answer| told.send(answer).unwrap(), |_, _| {}),
+    );
     assert!(
         answers
             .recv()
@@ -158,7 +159,7 @@ async fn a_ready_service_is_asked_once_in_a_period() {
             question,
             steady: period,
         }
-        .watch(|_| {}),
+        .watch(|_| {}, |_, _| {}),
     );
     while count.load(Ordering::Relaxed) < 6 {
         assert!(began.elapsed() < Duration::from_secs(20), "it is not asked again");
