@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::document;
 use crate::wire::{self, Answer, Argument, Value};
-use crate::{Credentials, Endpoint, Error, Host, User, transport};
+use crate::{Credentials, Endpoint, Error, Host, RaftStatus, User, transport};
 
 /// Time limit of a call unless [`Client::with_timeout`] sets another.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,6 +83,34 @@ impl Client {
         document::user(&xml).map_err(|reason| Error::Malformed { method, reason })
     }
 
+    /// `one.user.passwd`: another password for a user. oned hashes it for the driver `core`; every other driver keeps the
+    /// text as it is, so that for `server_cipher` it must be the SHA-256 of the secret, as 64 hexadecimal digits
+    /// (`User::set_password` in OpenNebula 7.0.2's `src/um/User.cc`).
+    ///
+    /// # Errors
+    /// oned refuses empty passwords, white space, and more bytes than the driver takes, as [`Error::Action`].
+    pub async fn user_passwd(&self, user: i32, password: &str) -> Result<(), Error> {
+        let method = "one.user.passwd";
+        match self
+            .call(method, &[Argument::Int(user), Argument::Text(password)])
+            .await?
+        {
+            Value::Int(changed) if changed == i64::from(user) => Ok(()),
+            _ => Err(Error::Malformed {
+                method,
+                reason: "the value is not the user's number".to_owned(),
+            }),
+        }
+    }
+
+    /// `one.zone.raftstatus`: whether this oned is alone, leads its zone or follows. It is the state of the oned that
+    /// answers; followers answer by themselves.
+    pub async fn raft_status(&self) -> Result<RaftStatus, Error> {
+        let method = "one.zone.raftstatus";
+        let xml = self.call_for_text(method, &[]).await?;
+        document::raft_status(&xml).map_err(|reason| Error::Malformed { method, reason })
+    }
+
     /// `one.hostpool.info`: every host that the caller may see.
     pub async fn host_pool(&self) -> Result<Vec<Host>, Error> {
         let method = "one.hostpool.info";
@@ -91,6 +119,16 @@ impl Client {
     }
 
     async fn call_for_text(&self, method: &'static str, arguments: &[Argument<'_>]) -> Result<String, Error> {
+        match self.call(method, arguments).await? {
+            Value::Text(text) => Ok(text),
+            _ => Err(Error::Malformed {
+                method,
+                reason: "the value is not a string".to_owned(),
+            }),
+        }
+    }
+
+    async fn call(&self, method: &'static str, arguments: &[Argument<'_>]) -> Result<Value, Error> {
         let session = self.credentials.session();
         let mut all = vec![Argument::Text(&session)];
         all.extend_from_slice(arguments);
@@ -106,8 +144,7 @@ impl Client {
         let malformed = |reason| Error::Malformed { method, reason };
         let xml = std::str::from_utf8(&body).map_err(|_| malformed("it is not UTF-8".to_owned()))?;
         match wire::answer(xml).map_err(malformed)? {
-            Answer::Done(Value::Text(text)) => Ok(text),
-            Answer::Done(_) => Err(malformed("the value is not a string".to_owned())),
+            Answer::Done(value) => Ok(value),
             Answer::Refused { message, code } => Err(Error::refused(method, &message, code)),
             Answer::Fault { message, code } => Err(Error::Fault {
                 method,

@@ -2,6 +2,8 @@
 //!
 //! Deliberately absent: the rest of them. Unknown elements are skipped, so a later release may add any.
 
+use std::fmt;
+
 use crate::xml::{Scanner, is_space, shorten};
 
 /// A user, as `one.user.info` describes it.
@@ -18,6 +20,73 @@ pub struct User {
     pub auth_driver: String,
     /// False while the user is not allowed to log in.
     pub enabled: bool,
+    /// What the database keeps of the password.
+    pub password: StoredPassword,
+}
+
+/// What the database keeps of a user's password: its SHA-256 in hexadecimal digits for the drivers `core` and
+/// `server_cipher`. For the latter it is all that a login token takes, so its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredPassword(String);
+
+impl StoredPassword {
+    /// Whether the database keeps exactly this text.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        self.0 == text
+    }
+}
+
+impl fmt::Debug for StoredPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoredPassword(redacted)")
+    }
+}
+
+/// A server's part in its zone, as `one.zone.raftstatus` describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RaftStatus {
+    /// The server's number in its zone; -1 when it is alone.
+    pub server_id: i32,
+    /// Whether it leads.
+    pub state: RaftState,
+}
+
+/// What a server is in its zone. Numbers from `enum State` in OpenNebula 7.0.2's `include/RaftManager.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RaftState {
+    /// 0: it is alone, and does what a leader does.
+    Solo,
+    /// 1: it asks the others to elect it.
+    Candidate,
+    /// 2: it follows a leader, or looks for one.
+    Follower,
+    /// 3: it leads.
+    Leader,
+    /// Any other number.
+    Unknown(i32),
+}
+
+impl RaftState {
+    /// Whether what only one front-end of a zone may do is done here.
+    #[must_use]
+    pub fn leads(self) -> bool {
+        matches!(self, Self::Solo | Self::Leader)
+    }
+}
+
+impl From<i32> for RaftState {
+    fn from(number: i32) -> Self {
+        match number {
+            0 => Self::Solo,
+            1 => Self::Candidate,
+            2 => Self::Follower,
+            3 => Self::Leader,
+            other => Self::Unknown(other),
+        }
+    }
 }
 
 /// A hypervisor host, as `one.hostpool.info` describes it.
@@ -67,8 +136,10 @@ impl From<i32> for HostState {
 pub(crate) fn user(xml: &str) -> Result<User, String> {
     let mut scanner = Scanner::new(xml);
     scanner.expect_child("USER")?;
-    let [id, name, group_id, auth_driver, enabled] =
-        fields(&mut scanner, ["ID", "NAME", "GID", "AUTH_DRIVER", "ENABLED"])?;
+    let [id, name, group_id, auth_driver, enabled, password] = fields(
+        &mut scanner,
+        ["ID", "NAME", "GID", "AUTH_DRIVER", "ENABLED", "PASSWORD"],
+    )?;
     scanner.expect_end()?;
     Ok(User {
         id: number(&id, "USER/ID")?,
@@ -76,6 +147,19 @@ pub(crate) fn user(xml: &str) -> Result<User, String> {
         group_id: number(&group_id, "USER/GID")?,
         auth_driver,
         enabled: number(&enabled, "USER/ENABLED")? != 0,
+        password: StoredPassword(password),
+    })
+}
+
+/// Reads a `<RAFT>` document.
+pub(crate) fn raft_status(xml: &str) -> Result<RaftStatus, String> {
+    let mut scanner = Scanner::new(xml);
+    scanner.expect_child("RAFT")?;
+    let [server_id, state] = fields(&mut scanner, ["SERVER_ID", "STATE"])?;
+    scanner.expect_end()?;
+    Ok(RaftStatus {
+        server_id: number(&server_id, "RAFT/SERVER_ID")?,
+        state: number(&state, "RAFT/STATE")?.into(),
     })
 }
 
@@ -133,13 +217,38 @@ mod tests {
     fn fields_are_found_in_any_order_between_others() {
         let xml =
             "<USER><TEMPLATE><ID>9</ID><NAME>x</NAME></TEMPLATE><AUTH_DRIVER><![CDATA[core]]></AUTH_DRIVER>
-            <NEW a='1'/><ENABLED>0</ENABLED><NAME>caf&#233; &amp; co</NAME><GID>0</GID><ID> 7 </ID></USER>";
+            <NEW a='1'/><ENABLED>0</ENABLED><NAME>caf&#233; &amp; co</NAME><GID>0</GID><PASSWORD>f4&#100;</PASSWORD>
+            <ID> 7 </ID></USER>";
         let user = user(xml).unwrap();
         assert_eq!(
             (user.id, user.name.as_str(), user.auth_driver.as_str()),
             (7, "café & co", "core")
         );
         assert!(!user.enabled);
+        assert!(user.password.is("f4d") && !user.password.is("f4"));
+    }
+
+    #[test]
+    fn what_the_database_keeps_of_a_password_is_never_printed() {
+        let password = StoredPassword("f4dab6a5".to_owned());
+        assert_eq!(format!("{password:?}"), "StoredPassword(redacted)");
+    }
+
+    #[test]
+    fn only_a_server_that_is_alone_or_leads_does_what_one_may_do() {
+        let state = |number| {
+            raft_status(&format!(
+                "<RAFT><SERVER_ID>1</SERVER_ID><STATE>{number}</STATE><TERM>7</TERM><VOTEDFOR>-1</VOTEDFOR></RAFT>"
+            ))
+            .map(|status| (status.server_id, status.state))
+        };
+        assert_eq!(state(2), Ok((1, RaftState::Follower)));
+        let leads: Vec<_> = (0..5).map(|n| RaftState::from(n).leads()).collect();
+        assert_eq!(leads, [true, false, false, true, false]);
+        assert_eq!(
+            raft_status("<RAFT><STATE>3</STATE></RAFT>"),
+            Err("no <SERVER_ID>".to_owned())
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod xml;
 
 pub use client::{Client, DEFAULT_RESPONSE_LIMIT, DEFAULT_TIMEOUT, UserRef};
 pub use credentials::{Credentials, CredentialsError};
-pub use document::{Host, HostState, User};
+pub use document::{Host, HostState, RaftState, RaftStatus, StoredPassword, User};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::Error;
 pub use transport::TransportError;

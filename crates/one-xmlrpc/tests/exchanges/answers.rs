@@ -68,6 +68,25 @@ async fn a_user_and_hosts_are_read_out_of_their_documents() {
 }
 
 #[tokio::test]
+async fn a_password_is_changed_and_the_answer_names_the_user() {
+    let server = answer(fixture("password-changed")).await;
+    server.client().user_passwd(1, "9f86d081").await.unwrap();
+    let request = server.request.await.unwrap();
+    let parameters = "<value><i4>1</i4></value></param><param><value><string>9f86d081</string></value>";
+    assert!(
+        request.contains("<methodName>one.user.passwd</methodName>") && request.contains(parameters),
+        "{request}"
+    );
+    let error = answer(fixture("password-changed"))
+        .await
+        .client()
+        .user_passwd(0, "9f86d081")
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_refusal_with_http_200_is_an_error() {
     let server = answer(fixture("not-authenticated")).await;
     let error = server.client().system_version().await.unwrap_err();

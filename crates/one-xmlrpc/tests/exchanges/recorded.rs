@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use one_xmlrpc::{Client, Error, HostState, UserRef};
+use one_xmlrpc::{Client, Error, HostState, RaftState, UserRef};
 
 use super::server::{Server, answer, http};
 
@@ -103,6 +103,16 @@ async fn a_recorded_version_user_and_host() {
         ),
         (0, "oneadmin", "core", true)
     );
+    assert!(
+        user.password
+            .is("f4dab6a51530da409034dd88ad38741dc3d6a265818dece605bf62c41cbde5cf")
+    );
+
+    let Some((_server, client)) = replay(rebuilt("zone.raftstatus-solo.txt")).await else {
+        return;
+    };
+    let status = client.raft_status().await.unwrap();
+    assert_eq!((status.server_id, status.state), (-1, RaftState::Solo));
 
     // 7 kB, with square brackets inside a CDATA section.
     let Some((_server, client)) = replay(rebuilt("hostpool.info.txt")).await else {
