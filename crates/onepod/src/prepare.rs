@@ -1,10 +1,12 @@
-//! The stages between settings and supervision: layout, database, credentials, ssh, render.
+//! The stages between settings and supervision: layout, database, render, credentials, ssh.
 //!
 //! Each stage can be repeated: a start that was cut off at any point leaves nothing half-written, and the next one goes
 //! through all of them again. None of them deletes a database or a key.
 
 use crate::board::Board;
+use crate::log::Log;
 use crate::paths::Paths;
+use crate::reaper::Reaper;
 use crate::settings::Settings;
 
 mod copy;
@@ -16,6 +18,7 @@ pub mod render;
 mod ssh;
 
 pub use credentials::CredentialsError;
+pub use database::Guard;
 pub use files::FileError;
 pub use render::RenderError;
 pub use ssh::SshError;
@@ -37,8 +40,31 @@ pub enum PrepareError {
     Render(#[source] RenderError),
 }
 
+/// What stages need to run the vendor's programs.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// Starts and reaps their processes.
+    pub reaper: Reaper,
+    /// Takes their lines.
+    pub log: Log,
+}
+
+/// What the stages hand to the supervisor.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The settings with the database's password that worked.
+    pub settings: Settings,
+    /// Keeps other front-ends away from the database until it is dropped.
+    pub database: Guard,
+}
+
 /// Runs every stage in order. Dropping the future stops it with nothing half-written.
-pub async fn prepare(settings: &Settings, paths: &Paths, board: &Board) -> Result<(), PrepareError> {
+pub async fn prepare(
+    settings: &Settings,
+    paths: &Paths,
+    board: &Board,
+    _tools: &Tools,
+) -> Result<Prepared, PrepareError> {
     let stage = board.stage("layout");
     layout::lay_out(paths, &stage)
         .await
@@ -47,6 +73,13 @@ pub async fn prepare(settings: &Settings, paths: &Paths, board: &Board) -> Resul
 
     let stage = board.stage("database");
     let found = database::wait(settings.clone(), paths, &stage).await;
+    stage.done();
+
+    // Before anything runs the vendor's database tool: it reads the password from oned.conf.
+    let stage = board.stage("render");
+    for path in render::render(&found.settings, paths).map_err(PrepareError::Render)? {
+        tracing::debug!("render: wrote {}", path.display());
+    }
     stage.done();
 
     let stage = board.stage("credentials");
@@ -58,10 +91,8 @@ pub async fn prepare(settings: &Settings, paths: &Paths, board: &Board) -> Resul
     ssh::settle(&found.settings, paths, &stage).map_err(PrepareError::Ssh)?;
     stage.done();
 
-    let stage = board.stage("render");
-    for path in render::render(&found.settings, paths).map_err(PrepareError::Render)? {
-        tracing::debug!("render: wrote {}", path.display());
-    }
-    stage.done();
-    Ok(())
+    Ok(Prepared {
+        settings: found.settings,
+        database: found.guard,
+    })
 }

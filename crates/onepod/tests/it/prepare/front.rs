@@ -7,8 +7,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use onepod::board::{Board, StageView};
+use onepod::log::{Format, Log};
 use onepod::paths::Paths;
-use onepod::prepare::{self, PrepareError};
+use onepod::prepare::{self, PrepareError, Tools};
+use onepod::reaper::Reaper;
 use onepod::settings::{self, Settings};
 use tempfile::TempDir;
 
@@ -40,6 +42,7 @@ const SHIPPED: [(&str, &str); 11] = [
 pub(crate) struct Front {
     pub(crate) dir: TempDir,
     pub(crate) paths: Paths,
+    pub(crate) tools: Tools,
 }
 
 impl Front {
@@ -52,7 +55,11 @@ impl Front {
         }
         let deploy = paths.pristine_data().join("remotes/vmm/kvm/deploy");
         fs::set_permissions(deploy, Permissions::from_mode(0o755)).unwrap();
-        Self { dir, paths }
+        Self {
+            dir,
+            paths,
+            tools: tools(),
+        }
     }
 
     /// Puts a file on the volume.
@@ -73,7 +80,7 @@ impl Front {
     /// Goes through all stages; what they left on the board.
     pub(crate) async fn prepare(&self, pairs: &[(&str, &str)]) -> Result<Vec<StageView>, PrepareError> {
         let board = Board::new();
-        prepare::prepare(&settle(pairs), &self.paths, &board).await?;
+        prepare::prepare(&settle(pairs), &self.paths, &board, &self.tools).await?;
         Ok(board.stages())
     }
 
@@ -84,6 +91,15 @@ impl Front {
             collect(&root, &mut found);
         }
         found
+    }
+}
+
+/// What the stages would run programs with; these scenarios run none.
+fn tools() -> Tools {
+    let nowhere = fs::File::options().write(true).open("/dev/null").unwrap();
+    Tools {
+        reaper: Reaper::default(),
+        log: Log::start(Format::Text, nowhere.into()).unwrap(),
     }
 }
 

@@ -28,7 +28,7 @@ async fn a_fresh_volume_gets_all_that_oned_needs_and_no_service_credentials() {
     let names: Vec<_> = stages.iter().map(|stage| (stage.name, stage.state)).collect();
     assert_eq!(
         names,
-        ["layout", "database", "credentials", "ssh", "render"].map(|name| (name, StageState::Done))
+        ["layout", "database", "render", "credentials", "ssh"].map(|name| (name, StageState::Done))
     );
     assert_eq!(notes(&stages), "");
     let auth: Vec<_> = fs::read_dir(front.paths.auth_dir())
@@ -168,7 +168,7 @@ async fn a_start_can_be_cut_off_at_any_point() {
     loop {
         // What is dropped here has been polled that many times, each up to the next point where it gives way.
         let board = Board::new();
-        let mut start = pin!(prepare::prepare(&settings, &cut.paths, &board));
+        let mut start = pin!(prepare::prepare(&settings, &cut.paths, &board, &cut.tools));
         let mut context = Context::from_waker(Waker::noop());
         if (0..polls).any(|_| start.as_mut().poll(&mut context).is_ready()) {
             break;
