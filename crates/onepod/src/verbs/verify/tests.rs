@@ -46,7 +46,7 @@ fn oned(request: &str) -> String {
         "one.system.version" => answer(true, "7.0.0", 0),
         "one.user.info" => answer(
             true,
-            "<USER><ID>0</ID><GID>0</GID><NAME>oneadmin</NAME><AUTH_DRIVER>core</AUTH_DRIVER><ENABLED>1</ENABLED></USER>",
+            "<USER><ID>0</ID><GID>0</GID><NAME>oneadmin</NAME><PASSWORD>x</PASSWORD><AUTH_DRIVER>core</AUTH_DRIVER><ENABLED>1</ENABLED></USER>",
             0,
         ),
         "one.hostpool.info" => answer(

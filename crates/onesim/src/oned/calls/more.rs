@@ -6,6 +6,9 @@ use crate::objects::{self, CLUSTER, DOCUMENT, Kind, ZONE};
 use crate::rpc::Value;
 use crate::xml::Element;
 
+/// A test's word for what this server is: 1 candidate, 2 follower, 3 leader.
+const RAFT_STATE: &str = "/usr/lib/onesim/raft-state";
+
 type Run = fn(&Context<'_>) -> Outcome;
 
 /// The call of that name, without `one.`.
@@ -16,7 +19,7 @@ pub(crate) fn handler(name: &str) -> Option<Run> {
             c.require_admin("ADMIN SYSTEM")?;
             Ok(Value::Text(c.oned.config.to_xml()))
         },
-        "zone.raftstatus" => |_| Ok(raft_status()),
+        "zone.raftstatus" => |c| Ok(raft_status(c)),
         "zone.update" => |c| update_template(c, ZONE),
         "cluster.update" => |c| update_template(c, CLUSTER),
         "acl.info" => |_| Ok(Value::Text("<ACL_POOL></ACL_POOL>".to_owned())),
@@ -28,17 +31,24 @@ pub(crate) fn handler(name: &str) -> Option<Run> {
     })
 }
 
-/// A server that is alone.
-fn raft_status() -> Value {
+/// A server that is alone; or one of several, which follows until the file `raft-state` says another number.
+fn raft_status(context: &Context<'_>) -> Value {
+    let server = context.oned.config.get_in("FEDERATION", "SERVER_ID", "-1");
+    let (state, index) = if server == "-1" {
+        (0, -1)
+    } else {
+        let asked = std::fs::read_to_string(RAFT_STATE).unwrap_or_default();
+        (asked.trim().parse().unwrap_or(2), 0)
+    };
     let mut raft = Element::new("RAFT");
+    raft.children.push(Element::leaf("SERVER_ID", server));
     for (name, value) in [
-        ("SERVER_ID", -1),
-        ("STATE", 0),
+        ("STATE", state),
         ("TERM", 0),
         ("VOTEDFOR", -1),
         ("COMMIT", 0),
-        ("LOG_INDEX", -1),
-        ("LOG_TERM", -1),
+        ("LOG_INDEX", index),
+        ("LOG_TERM", index),
         ("FEDLOG_INDEX", -1),
     ] {
         raft.children.push(Element::leaf(name, value));

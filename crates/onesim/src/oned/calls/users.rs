@@ -95,18 +95,63 @@ fn groups(context: &Context<'_>) -> Outcome {
 }
 
 fn passwd(context: &Context<'_>) -> Outcome {
-    let oid = target(context)?;
+    let oid = context.int(1)?;
+    if oid < 0 {
+        return Err(Failure {
+            text: "Error getting user Pool.".to_owned(),
+            ..Failure::no_such(USER, oid)
+        });
+    }
+    // Anyone may change its own, where the driver allows it; the group oneadmin may change any.
     let mut user = context.object(USER, oid)?;
     let password = context.text(2)?;
-    // The core driver keeps a digest of what it is given; the others keep what they are given.
-    let kept = if user.text_at(&["AUTH_DRIVER"]) == "core" {
-        sha256(password)
-    } else {
-        password.to_owned()
-    };
+    let driver = user.text_at(&["AUTH_DRIVER"]).to_owned();
+    let allowed = context
+        .oned
+        .config
+        .named("AUTH_MAD_CONF", &driver, "PASSWORD_CHANGE");
+    if allowed != Some("YES") && !context.caller.is_admin() {
+        return Err(Failure::new(
+            code::ACTION,
+            format!("Password for driver {driver} cannot be changed."),
+        ));
+    }
+    let kept = kept_password(password, &driver).map_err(|refusal| Failure::new(code::ACTION, refusal))?;
     user.replace(Element::cdata("PASSWORD", kept));
     context.oned.store.update(USER, &user)?;
     Ok(Value::Int(oid))
+}
+
+/// What the database keeps of a password: the core driver a digest, the others what they are given. The error is the
+/// refusal of one that the real daemon does not take.
+fn kept_password(password: &str, driver: &str) -> Result<String, String> {
+    if password.is_empty() {
+        return Err("Invalid password, it cannot be empty".to_owned());
+    }
+    let most = match driver {
+        "core" | "ldap" | "sunstone" => 256,
+        "server_cipher" => 4096,
+        "saml" => 12 * 1024,
+        "ssh" => 16 * 1024,
+        "x509" | "server_x509" => 64 * 1024,
+        _ => usize::MAX,
+    };
+    if password.len() > most {
+        return Err(format!(
+            "Password is longer than max allowed length. Max allowed length for the driver {driver} : {most} bytes"
+        ));
+    }
+    if let Some(blank) = password
+        .chars()
+        .find(|c| matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r'))
+    {
+        return Err(format!("Invalid password, character '{blank}' is not allowed"));
+    }
+    Ok(if driver == "core" {
+        sha256(password)
+    } else {
+        password.to_owned()
+    })
 }
 
 fn allocate(context: &Context<'_>) -> Outcome {
@@ -123,11 +168,8 @@ fn allocate(context: &Context<'_>) -> Outcome {
         ));
     }
     context.name_is_free(USER, name)?;
-    let kept = if driver == "core" {
-        sha256(password)
-    } else {
-        password.to_owned()
-    };
+    let kept = kept_password(password, driver)
+        .map_err(|refusal| Failure::new(code::INTERNAL, format!("{refusal}.")))?;
     let gids = match context.call.parameters.get(4) {
         Some(Value::Array(ids)) if !ids.is_empty() => ids.iter().filter_map(Value::int).collect(),
         _ => vec![1],
