@@ -418,6 +418,7 @@ mod tests {
             restarts: 0,
             memory_kib: None,
             essential: true,
+            satisfied: false,
             last_exit: None,
             last_lines: Vec::new(),
             cause: None,

@@ -17,14 +17,19 @@ use crate::paths::Paths;
 use crate::reaper::{Exit, Reaper};
 use crate::sys::StopRequests;
 
+pub mod builtin;
 pub mod capture;
 pub mod config;
 pub mod follow;
+pub mod handle;
 pub mod machine;
 pub mod probe;
+pub mod timer;
 mod unit;
 
-use config::Config;
+use builtin::Builtins;
+use config::{Config, Kind};
+use handle::Commands;
 use machine::{Action, Event, Index, Machine, Presence, Spec, State};
 use unit::Unit;
 
@@ -41,6 +46,8 @@ pub struct Means {
     pub paths: Paths,
     /// The time zone of the services, if one is set (`TZ`).
     pub time_zone: Option<String>,
+    /// What tasks and timers may call.
+    pub builtins: Builtins,
 }
 
 /// What a probe or the reaper tells about one run of a service.
@@ -59,7 +66,13 @@ enum News {
 }
 
 /// Runs all services until a stop is asked for and the last has gone. A second request skips every wait.
-pub async fn supervise(config: Config, disabled: &BTreeSet<String>, means: Means, stop: &mut StopRequests) {
+pub async fn supervise(
+    config: Config,
+    disabled: &BTreeSet<String>,
+    means: Means,
+    _commands: Commands,
+    stop: &mut StopRequests,
+) {
     let stage = means.board.stage("supervise");
     let stop_within = config.stop_within;
     let follow = tokio::spawn(follow::follow(
@@ -105,18 +118,25 @@ async fn until(moment: Option<Instant>) {
 
 /// The order of the start, for `/status`.
 fn plan(config: &Config) -> Vec<PlanView> {
-    let view = |service: &config::Service| PlanView {
-        name: service.name.to_string(),
-        kind: UnitKind::Service,
-        after: service.after.clone(),
-        wants: Vec::new(),
+    let view = |unit: &config::Unit| {
+        let kind = match unit.kind {
+            Kind::Service { .. } => UnitKind::Service,
+            Kind::Task { .. } => UnitKind::Task,
+            Kind::Timer { .. } => return None,
+        };
+        Some(PlanView {
+            name: unit.name.to_string(),
+            kind,
+            after: unit.after.clone(),
+            wants: unit.wants.clone(),
+        })
     };
-    config.services.iter().map(view).collect()
+    config.units.iter().filter_map(view).collect()
 }
 
 fn followed_files(config: &Config, disabled: &BTreeSet<String>) -> Vec<(Arc<str>, PathBuf)> {
     config
-        .services
+        .units
         .iter()
         .filter(|service| unit::presence(service, disabled) == Presence::Enabled)
         .flat_map(|service| {
@@ -144,9 +164,13 @@ impl Supervisor {
         means: Means,
         reports: mpsc::UnboundedSender<Report>,
     ) -> Self {
-        let place = |name: &String| config.services.iter().position(|service| *service.name == **name);
-        let specs = config
-            .services
+        let services: Vec<config::Unit> = config
+            .units
+            .into_iter()
+            .filter(|unit| matches!(unit.kind, Kind::Service { .. }))
+            .collect();
+        let place = |name: &String| services.iter().position(|service| *service.name == **name);
+        let specs = services
             .iter()
             .map(|service| Spec {
                 after: service.after.iter().filter_map(place).collect(),
@@ -156,7 +180,7 @@ impl Supervisor {
             })
             .collect();
         let machine = Machine::new(specs);
-        let units = config.services.into_iter().map(Unit::new).collect();
+        let units = services.into_iter().map(Unit::new).collect();
         let supervisor = Self {
             machine,
             units,

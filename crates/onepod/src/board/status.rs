@@ -18,7 +18,7 @@ pub enum Phase {
     Stopping,
 }
 
-/// Where a service stands.
+/// Where a service or a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(
@@ -33,10 +33,14 @@ pub enum ServiceState {
     Backoff,
     Stopping,
     Stopped,
-    /// A task that has done its work.
-    Done,
     /// It runs only while this front-end leads, and it does not lead.
     Standby,
+    /// A task at work.
+    Running,
+    /// A task that has done its work.
+    Done,
+    /// Its failures have ended the pod.
+    Failed,
     Off,
     Absent,
 }
@@ -53,15 +57,17 @@ impl ServiceState {
             Self::Backoff => "backoff",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
-            Self::Done => "done",
             Self::Standby => "standby",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
             Self::Off => "off",
             Self::Absent => "absent",
         }
     }
 }
 
-/// One service.
+/// One service or task.
 #[derive(Debug, Clone, Serialize)]
 pub struct ServiceView {
     /// Its name in services.toml.
@@ -78,6 +84,9 @@ pub struct ServiceView {
     pub memory_kib: Option<u64>,
     /// Whether the pod is not ready without it.
     pub essential: bool,
+    /// Whether nothing need wait for it: a service that is ready, a task that has succeeded once, what does not run here.
+    #[serde(skip)]
+    pub satisfied: bool,
     /// How its last run ended.
     pub last_exit: Option<String>,
     /// The last lines of the run that ended last, oldest first.
@@ -141,7 +150,7 @@ impl Board {
             _ => shared
                 .services
                 .iter()
-                .filter(|service| !at_work(service))
+                .filter(|service| !service.satisfied)
                 .map(reason)
                 .collect(),
         }
@@ -176,22 +185,9 @@ fn not_ready(shared: &Shared) -> Vec<String> {
     shared
         .services
         .iter()
-        .filter(|service| {
-            service.essential && !matches!(service.state, ServiceState::Ready | ServiceState::Done)
-        })
+        .filter(|service| service.essential && !service.satisfied)
         .map(reason)
         .collect()
-}
-
-fn at_work(service: &ServiceView) -> bool {
-    matches!(
-        service.state,
-        ServiceState::Ready
-            | ServiceState::Done
-            | ServiceState::Standby
-            | ServiceState::Off
-            | ServiceState::Absent
-    )
 }
 
 fn reason(service: &ServiceView) -> String {

@@ -98,7 +98,7 @@ impl Track {
     fn see(&mut self, service: &ServiceView, now: f64, start_is_over: bool) {
         let runs = matches!(
             service.state,
-            ServiceState::Starting | ServiceState::Ready | ServiceState::Unready
+            ServiceState::Starting | ServiceState::Running | ServiceState::Ready | ServiceState::Unready
         );
         if self.pid.is_some() && self.pid != service.pid && service.state != ServiceState::Done {
             self.end(now);

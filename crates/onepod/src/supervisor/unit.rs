@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::capture::{Capture, Lines, Tail};
-use super::config::{Readiness, Service};
+use super::config::{Kind, Readiness, Unit as Service, Work};
 use super::machine::{Index, Presence, State};
 use super::probe::{self, Probe};
 use super::{Means, News, Report};
@@ -22,7 +23,7 @@ use crate::board::{ServiceState, ServiceView};
 use crate::reaper::{Exit, Reaper, Started};
 
 /// Where programs are looked for, unless a service has its own path.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Whether a service can and shall run.
 pub(super) fn presence(service: &Service, disabled: &BTreeSet<String>) -> Presence {
@@ -98,7 +99,7 @@ impl Unit {
         let started = means
             .reaper
             .spawn(&mut command)
-            .map_err(|error| format!("cannot start {}: {error}", self.service.program.display()))?;
+            .map_err(|error| format!("cannot start {}: {error}", self.program()))?;
         let Started {
             pid,
             exit,
@@ -126,7 +127,7 @@ impl Unit {
             essential: self.service.essential,
         };
         let (board, name) = (means.board.clone(), Arc::clone(&self.service.name));
-        let probe = Probe::new(&self.service.readiness, what).map(|probe| {
+        let probe = Probe::new(self.readiness(), what).map(|probe| {
             let tell = move |answer| {
                 // Nobody listens any more: then nothing is supervised any more.
                 let _ = reports_of_probe.send(Report {
@@ -172,8 +173,22 @@ impl Unit {
         }
     }
 
+    fn program(&self) -> String {
+        match &self.service.work {
+            Work::Program { path, .. } => path.display().to_string(),
+            Work::Builtin(name) => name.clone(),
+        }
+    }
+
+    fn readiness(&self) -> &Readiness {
+        match &self.service.kind {
+            Kind::Service { readiness, .. } => readiness,
+            Kind::Task { .. } | Kind::Timer { .. } => &Readiness::Notify,
+        }
+    }
+
     fn notify_socket(&self, means: &Means) -> Result<Option<UnixDatagram>, String> {
-        if !matches!(self.service.readiness, Readiness::Notify) {
+        if !matches!(self.readiness(), Readiness::Notify) {
             return Ok(None);
         }
         let directory = means.paths.run_onepod();
@@ -185,9 +200,13 @@ impl Unit {
     }
 
     fn command(&self, means: &Means) -> Command {
-        let mut command = Command::new(&self.service.program);
+        let (program, arguments): (&Path, &[String]) = match &self.service.work {
+            Work::Program { path, arguments } => (path, arguments),
+            Work::Builtin(_) => (Path::new(""), &[]),
+        };
+        let mut command = Command::new(program);
         command
-            .args(&self.service.arguments)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .env_clear()
@@ -198,7 +217,7 @@ impl Unit {
             .env("LANG", "C.UTF-8")
             .envs(means.time_zone.iter().map(|zone| ("TZ", zone)))
             .envs(&self.service.environment);
-        if matches!(self.service.readiness, Readiness::Notify) {
+        if matches!(self.readiness(), Readiness::Notify) {
             command.env(
                 "NOTIFY_SOCKET",
                 probe::notify_path(&means.paths.run_onepod(), self.name()),
@@ -299,6 +318,10 @@ impl Unit {
         }
         ServiceView {
             name: self.name().to_owned(),
+            satisfied: matches!(
+                state,
+                ServiceState::Ready | ServiceState::Off | ServiceState::Absent
+            ),
             state,
             pid: self
                 .process

@@ -21,7 +21,9 @@ use crate::paths::Paths;
 use crate::prepare::{PrepareError, Prepared, Tools, prepare};
 use crate::reaper::Reaper;
 use crate::settings::{self, Settings};
+use crate::supervisor::builtin::Builtins;
 use crate::supervisor::config::Config;
+use crate::supervisor::handle::{self, Commands, Handle};
 use crate::supervisor::{Means, supervise};
 use crate::sys::StopRequests;
 
@@ -107,6 +109,9 @@ enum BeginError {
 /// What lives from the first line of the log to the last.
 struct Pod {
     means: Means,
+    /// For whoever asks something of the supervisor.
+    handle: Handle,
+    commands: Commands,
     stop: StopRequests,
 }
 
@@ -133,13 +138,17 @@ impl Pod {
         tokio::spawn(health::serve(listener, sources));
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
         let time_zone = env::var("TZ").ok().filter(|zone| !zone.is_empty());
+        let (handle, commands) = handle::channel();
         Ok(Self {
+            handle,
+            commands,
             means: Means {
                 reaper,
                 log,
                 board,
                 paths,
                 time_zone,
+                builtins: Builtins::new(),
             },
             stop,
         })
@@ -166,7 +175,7 @@ impl Pod {
             }
             // What was prepared is kept until the last service has gone: it holds the database.
             Some(Ok(_prepared)) => {
-                supervise(config, disabled, self.means, &mut self.stop).await;
+                supervise(config, disabled, self.means, self.commands, &mut self.stop).await;
                 tracing::info!("all services have gone");
                 ExitCode::SUCCESS
             }

@@ -28,10 +28,10 @@ fn the_images_own_file_is_right_and_in_an_order_in_which_services_can_start() {
     assert!(config.stop_within.as_secs() >= longest);
     assert!(
         config
-            .services
+            .units
             .iter()
-            .filter(|service| service.essential)
-            .map(|service| &*service.name)
+            .filter(|unit| unit.essential)
+            .map(|unit| &*unit.name)
             .eq(["oned"])
     );
 }
