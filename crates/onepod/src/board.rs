@@ -4,9 +4,8 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub mod facts;
@@ -23,12 +22,6 @@ pub use timeline::{Bar, BarKind};
 
 use probes::ProbeStats;
 use timeline::Timeline;
-
-/// So many of the last errors are kept.
-const ERRORS: usize = 50;
-
-/// Of an error's text no more than this is kept, in bytes.
-const LONGEST_ERROR: usize = 2048;
 
 /// Shared record of stages and services; clones show the same record.
 #[derive(Debug, Clone, Default)]
@@ -96,11 +89,24 @@ pub enum StageState {
     Failed,
 }
 
+impl StageState {
+    /// The state's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One stage as `/status` shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StageView {
     /// Name of the stage.
-    pub name: &'static str,
+    pub name: String,
     /// Where it stands.
     pub state: StageState,
     /// Seconds it took, or has been at work until now.
@@ -108,7 +114,7 @@ pub struct StageView {
     /// What it waits for, or why it failed.
     pub cause: Option<String>,
     /// Warnings that the operator should see.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
@@ -144,7 +150,7 @@ impl Board {
             .stages
             .iter()
             .map(|stage| StageView {
-                name: stage.name,
+                name: stage.name.to_owned(),
                 state: stage.state,
                 seconds: stage
                     .seconds
@@ -167,114 +173,6 @@ impl Board {
         shared.timeline.see(&services, began, over);
         shared.services = services;
         shared.started_up |= started_up;
-    }
-
-    /// Records the order in which services and tasks start; said once, before the first starts.
-    pub fn set_plan(&self, plan: Vec<PlanView>) {
-        self.lock().plan = plan;
-    }
-
-    /// Records where a timer stands.
-    pub fn set_timer(&self, timer: TimerView) {
-        let mut shared = self.lock();
-        match shared.timers.iter_mut().find(|known| known.name == timer.name) {
-            Some(known) => *known = timer,
-            None => shared.timers.push(timer),
-        }
-    }
-
-    /// Records what is known of the database; it replaces what was known before.
-    pub fn set_database(&self, database: DatabaseView) {
-        self.lock().database = Some(database);
-    }
-
-    /// Records how the database's lock stands, once the database is known.
-    pub fn set_database_lock(&self, lock: DatabaseLock) {
-        if let Some(database) = &mut self.lock().database {
-            database.lock = lock;
-        }
-    }
-
-    /// Records how the remotes on the volume differ from the release's.
-    pub fn set_remotes(&self, remotes: RemotesReport) {
-        self.lock().remotes = Some(remotes);
-    }
-
-    /// Counts one probe of a service, with the time it took and whether the answer was yes.
-    pub fn probed(&self, service: &str, took: Duration, ready: bool) {
-        let mut shared = self.lock();
-        if let Some(known) = shared.probes.iter_mut().find(|known| known.name == service) {
-            known.add(took, ready);
-        } else {
-            let mut stats = ProbeStats {
-                name: service.to_owned(),
-                ..ProbeStats::default()
-            };
-            stats.add(took, ready);
-            shared.probes.push(stats);
-        }
-    }
-
-    /// How long the probes took, for each service that was probed.
-    #[must_use]
-    pub fn probes(&self) -> Vec<ProbeStats> {
-        self.lock().probes.clone()
-    }
-
-    /// Keeps an error for `/status`; the log is told by whoever calls. The same one again is counted, not repeated.
-    pub fn error(&self, source: &str, text: &str) {
-        let time = Timestamp::now();
-        let text = text
-            .get(..text.floor_char_boundary(LONGEST_ERROR))
-            .unwrap_or(text);
-        let errors = &mut self.lock().errors;
-        match errors.back_mut() {
-            Some(last) if last.source == source && last.text == text => {
-                last.time = time;
-                last.times = last.times.saturating_add(1);
-            }
-            _ => {
-                if errors.len() == ERRORS {
-                    errors.pop_front();
-                }
-                errors.push_back(ErrorView {
-                    time,
-                    source: source.to_owned(),
-                    text: text.to_owned(),
-                    times: 1,
-                });
-            }
-        }
-    }
-
-    /// The last errors, oldest first.
-    #[must_use]
-    pub fn errors(&self) -> Vec<ErrorView> {
-        self.lock().errors.iter().cloned().collect()
-    }
-
-    /// What is known of the database.
-    #[must_use]
-    pub fn database(&self) -> Option<DatabaseView> {
-        self.lock().database.clone()
-    }
-
-    /// How the remotes differ from the release's.
-    #[must_use]
-    pub fn remotes(&self) -> Option<RemotesReport> {
-        self.lock().remotes.clone()
-    }
-
-    /// The timers, in the order in which they were first recorded.
-    #[must_use]
-    pub fn timers(&self) -> Vec<TimerView> {
-        self.lock().timers.clone()
-    }
-
-    /// The order in which services and tasks start.
-    #[must_use]
-    pub fn plan(&self) -> Vec<PlanView> {
-        self.lock().plan.clone()
     }
 
     /// The start as bars: the stages, then the services' runs until the start was over.
@@ -395,33 +293,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_errors_are_kept_and_repetitions_counted() {
-        let board = Board::new();
-        for number in 0..60 {
-            board.error("oned", &format!("error {number}"));
-            board.error("oned", &format!("error {number}"));
-        }
-        board.error("fireedge", &"ä".repeat(LONGEST_ERROR));
-        let errors = board.errors();
-        assert_eq!(errors.len(), ERRORS);
-        assert_eq!((errors[0].text.as_str(), errors[0].times), ("error 11", 2));
-        assert_eq!(errors[49].text.len(), LONGEST_ERROR);
-    }
-
-    #[test]
     fn the_timeline_has_the_runs_of_the_start() {
         let service = |state, pid| ServiceView {
             name: "oned".to_owned(),
             state,
             pid,
-            since: Timestamp::UNIX_EPOCH,
-            restarts: 0,
-            memory_kib: None,
-            essential: true,
-            satisfied: false,
-            last_exit: None,
-            last_lines: Vec::new(),
-            cause: None,
+            ..ServiceView::default()
         };
         let board = Board::new();
         board.stage("settle").done();

@@ -4,6 +4,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Board;
+
+/// So many of the last errors are kept.
+const ERRORS: usize = 50;
+
+/// Of an error's text no more than this is kept, in bytes.
+const LONGEST_ERROR: usize = 2048;
+
 /// The database that this front-end works with. No password is part of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseView {
@@ -189,4 +197,112 @@ pub enum UnitKind {
     Service,
     /// It runs once.
     Task,
+}
+
+impl Board {
+    /// Records the order in which services and tasks start; said once, before the first starts.
+    pub fn set_plan(&self, plan: Vec<PlanView>) {
+        self.lock().plan = plan;
+    }
+
+    /// Records where a timer stands.
+    pub fn set_timer(&self, timer: TimerView) {
+        let mut shared = self.lock();
+        match shared.timers.iter_mut().find(|known| known.name == timer.name) {
+            Some(known) => *known = timer,
+            None => shared.timers.push(timer),
+        }
+    }
+
+    /// Records what is known of the database; it replaces what was known before.
+    pub fn set_database(&self, database: DatabaseView) {
+        self.lock().database = Some(database);
+    }
+
+    /// Records how the database's lock stands, once the database is known.
+    pub fn set_database_lock(&self, lock: DatabaseLock) {
+        if let Some(database) = &mut self.lock().database {
+            database.lock = lock;
+        }
+    }
+
+    /// Records how the remotes on the volume differ from the release's.
+    pub fn set_remotes(&self, remotes: RemotesReport) {
+        self.lock().remotes = Some(remotes);
+    }
+
+    /// Keeps an error for `/status`; the log is told by whoever calls. The same one again is counted, not repeated.
+    pub fn error(&self, source: &str, text: &str) {
+        let time = Timestamp::now();
+        let text = text
+            .get(..text.floor_char_boundary(LONGEST_ERROR))
+            .unwrap_or(text);
+        let errors = &mut self.lock().errors;
+        match errors.back_mut() {
+            Some(last) if last.source == source && last.text == text => {
+                last.time = time;
+                last.times = last.times.saturating_add(1);
+            }
+            _ => {
+                if errors.len() == ERRORS {
+                    errors.pop_front();
+                }
+                errors.push_back(ErrorView {
+                    time,
+                    source: source.to_owned(),
+                    text: text.to_owned(),
+                    times: 1,
+                });
+            }
+        }
+    }
+
+    /// The last errors, oldest first.
+    #[must_use]
+    pub fn errors(&self) -> Vec<ErrorView> {
+        self.lock().errors.iter().cloned().collect()
+    }
+
+    /// What is known of the database.
+    #[must_use]
+    pub fn database(&self) -> Option<DatabaseView> {
+        self.lock().database.clone()
+    }
+
+    /// How the remotes differ from the release's.
+    #[must_use]
+    pub fn remotes(&self) -> Option<RemotesReport> {
+        self.lock().remotes.clone()
+    }
+
+    /// The timers, in the order in which they were first recorded.
+    #[must_use]
+    pub fn timers(&self) -> Vec<TimerView> {
+        self.lock().timers.clone()
+    }
+
+    /// The order in which services and tasks start.
+    #[must_use]
+    pub fn plan(&self) -> Vec<PlanView> {
+        self.lock().plan.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_errors_are_kept_and_repetitions_counted() {
+        let board = Board::new();
+        for number in 0..60 {
+            board.error("oned", &format!("error {number}"));
+            board.error("oned", &format!("error {number}"));
+        }
+        board.error("fireedge", &"ä".repeat(LONGEST_ERROR));
+        let errors = board.errors();
+        assert_eq!(errors.len(), ERRORS);
+        assert_eq!((errors[0].text.as_str(), errors[0].times), ("error 11", 2));
+        assert_eq!(errors[49].text.len(), LONGEST_ERROR);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Board;
+
 /// Upper bounds of the histogram's buckets, in seconds. Beyond the last one are the probes that got no answer in time.
 pub const BOUNDS: [f64; 6] = [0.001, 0.002, 0.005, 0.025, 0.25, 3.0];
 
@@ -30,5 +32,28 @@ impl ProbeStats {
         self.count += 1;
         self.sum += seconds;
         self.failures += u64::from(!ready);
+    }
+}
+
+impl Board {
+    /// Counts one probe of a service, with the time it took and whether the answer was yes.
+    pub fn probed(&self, service: &str, took: Duration, ready: bool) {
+        let mut shared = self.lock();
+        if let Some(known) = shared.probes.iter_mut().find(|known| known.name == service) {
+            known.add(took, ready);
+        } else {
+            let mut stats = ProbeStats {
+                name: service.to_owned(),
+                ..ProbeStats::default()
+            };
+            stats.add(took, ready);
+            shared.probes.push(stats);
+        }
+    }
+
+    /// How long the probes took, for each service that was probed.
+    #[must_use]
+    pub fn probes(&self) -> Vec<ProbeStats> {
+        self.lock().probes.clone()
     }
 }

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Board, Shared, StageState, StageView};
+use super::{
+    Bar, Board, DatabaseView, ErrorView, PlanView, RemotesReport, Shared, StageState, StageView, TimerView,
+};
 
 /// What the pod as a whole is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,14 +20,27 @@ pub enum Phase {
     Stopping,
 }
 
+impl Phase {
+    /// The phase's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
 /// Where a service or a task stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(
     missing_docs,
     reason = "the names are those of the supervisor's machine, where they are explained"
 )]
 pub enum ServiceState {
+    #[default]
     Waiting,
     Starting,
     Ready,
@@ -46,6 +61,23 @@ pub enum ServiceState {
 }
 
 impl ServiceState {
+    /// Every state, in the order of a service's life.
+    pub const ALL: [Self; 13] = [
+        Self::Waiting,
+        Self::Starting,
+        Self::Ready,
+        Self::Unready,
+        Self::Backoff,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Standby,
+        Self::Running,
+        Self::Done,
+        Self::Failed,
+        Self::Off,
+        Self::Absent,
+    ];
+
     /// The state's name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -68,7 +100,7 @@ impl ServiceState {
 }
 
 /// One service or task.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ServiceView {
     /// Its name in services.toml.
     pub name: String,
@@ -80,8 +112,14 @@ pub struct ServiceView {
     pub since: Timestamp,
     /// How often it was started again.
     pub restarts: u32,
-    /// Resident memory of its process group, in KiB; filled in when someone asks.
+    /// Resident memory of all its processes, in KiB; filled in when someone asks, like the next two.
     pub memory_kib: Option<u64>,
+    /// Processor time of all its processes over all its runs, in seconds.
+    #[serde(default)]
+    pub cpu_seconds: Option<f64>,
+    /// Its living processes.
+    #[serde(default)]
+    pub processes: Option<u32>,
     /// Whether the pod is not ready without it.
     pub essential: bool,
     /// Whether nothing need wait for it: a service that is ready, a task that has succeeded once, what does not run here.
@@ -90,17 +128,17 @@ pub struct ServiceView {
     /// How its last run ended.
     pub last_exit: Option<String>,
     /// The last lines of the run that ended last, oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_lines: Vec<String>,
     /// Why it is not ready.
     pub cause: Option<String>,
 }
 
-/// Everything.
-#[derive(Debug, Clone, Serialize)]
+/// Everything. What a newer `onepod status` does not get from an older pod counts as empty.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
     /// onepod's own version.
-    pub onepod: &'static str,
+    pub onepod: String,
     /// The OpenNebula release in the image.
     pub release: Option<String>,
     /// What the pod is doing.
@@ -119,6 +157,24 @@ pub struct Status {
     pub stages: Vec<StageView>,
     /// The services, in the order of their start.
     pub services: Vec<ServiceView>,
+    /// The timers.
+    #[serde(default)]
+    pub timers: Vec<TimerView>,
+    /// The database, once it is known.
+    #[serde(default)]
+    pub database: Option<DatabaseView>,
+    /// How the remotes differ from the release's, once that is known.
+    #[serde(default)]
+    pub remotes: Option<RemotesReport>,
+    /// What went wrong last, oldest first.
+    #[serde(default)]
+    pub errors: Vec<ErrorView>,
+    /// What each service and task waits for at the start.
+    #[serde(default)]
+    pub plan: Vec<PlanView>,
+    /// The start as bars.
+    #[serde(default)]
+    pub timeline: Vec<Bar>,
 }
 
 impl Board {

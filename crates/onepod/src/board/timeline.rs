@@ -47,6 +47,7 @@ pub(super) struct Timeline {
 struct Track {
     name: String,
     pid: Option<u32>,
+    runs: bool,
     began: f64,
     /// Seconds from the start of its latest run until it was ready.
     start_seconds: Option<f64>,
@@ -88,6 +89,7 @@ impl Track {
         Self {
             name,
             pid: None,
+            runs: false,
             began: 0.0,
             start_seconds: None,
             ready: false,
@@ -100,10 +102,13 @@ impl Track {
             service.state,
             ServiceState::Starting | ServiceState::Running | ServiceState::Ready | ServiceState::Unready
         );
-        if self.pid.is_some() && self.pid != service.pid && service.state != ServiceState::Done {
+        let ready = matches!(service.state, ServiceState::Ready | ServiceState::Done);
+        // What is built in runs without a process.
+        if self.runs && (!runs || self.pid != service.pid) && !ready {
             self.end(now);
+            self.runs = false;
         }
-        if self.pid != service.pid && service.pid.is_some() && runs {
+        if runs && !self.runs {
             self.began = now;
             self.ready = false;
             if !start_is_over && self.bars.len() < RUNS {
@@ -116,8 +121,9 @@ impl Track {
                 });
             }
         }
+        self.runs = runs;
         self.pid = service.pid;
-        if !self.ready && matches!(service.state, ServiceState::Ready | ServiceState::Done) {
+        if ready && !self.ready {
             self.ready = true;
             self.start_seconds = Some(now - self.began);
             if let Some(bar) = self.open_bar() {

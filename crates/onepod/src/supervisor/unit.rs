@@ -329,11 +329,11 @@ impl Unit {
                 .and_then(|process| u32::try_from(process.pid.as_raw_nonzero().get()).ok()),
             since: self.shown.1,
             restarts,
-            memory_kib: None,
             essential: self.service.essential,
             last_exit: self.last_exit.clone(),
             last_lines: self.last_lines.clone(),
             cause: self.cause.clone(),
+            ..ServiceView::default()
         }
     }
 }

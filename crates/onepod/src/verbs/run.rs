@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use super::{EXIT_USAGE, complain};
 use crate::board::{Board, Phase};
+use crate::health::usage::CpuCounters;
 use crate::health::{self, Sources};
 use crate::log::{Log, own};
 use crate::paths::Paths;
@@ -134,6 +135,7 @@ impl Pod {
             log: log.clone(),
             release: paths.release(),
             started_at: Timestamp::now(),
+            cpu: CpuCounters::default(),
         };
         tokio::spawn(health::serve(listener, sources));
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::pod::{PATIENCE, Pod, Process, Services, until};
 
@@ -63,6 +63,45 @@ fn verbs_ask_the_running_pod() {
 }
 
 #[test]
+fn the_numbers_are_there_for_whoever_scrapes() {
+    let pod = Services::new()
+        .good("a", "essential = true")
+        .script(
+            "busy",
+            "touch ready-$NAME; setsid sh -c 'while :; do :; done' & wait",
+            "",
+        )
+        .start();
+    pod.until_ok("/startupz");
+    let answer = pod.ask_raw("/metrics", "");
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.to_lowercase()
+            .contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        "{head}"
+    );
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    assert!(
+        text.contains("onepod_service_state{service=\"a\",state=\"ready\"} 1\n"),
+        "{text}"
+    );
+    let value = |series: &str| -> Option<f64> {
+        let (_, text) = pod.get("/metrics")?;
+        text.lines()
+            .find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    };
+    // What it uses is counted also where a process has left its group, and grows.
+    until("the processes of the service", || {
+        value("onepod_service_processes{service=\"busy\"}").filter(|count| *count >= 2.0)
+    });
+    let before = value("onepod_service_cpu_seconds_total{service=\"busy\"}").unwrap();
+    until("more processor time", || {
+        value("onepod_service_cpu_seconds_total{service=\"busy\"}").filter(|now| *now > before + 0.05)
+    });
+    assert_eq!(pod.stop().0, 0);
+}
+
+#[test]
 fn clients_that_say_nothing_or_too_much_do_not_silence_the_endpoint() {
     let pod = Services::new().good("a", "").start();
     pod.until_ok("/livez");
@@ -71,11 +110,14 @@ fn clients_that_say_nothing_or_too_much_do_not_silence_the_endpoint() {
         .collect();
     let asked = Instant::now();
     pod.until_ok("/livez");
+    let took = asked.elapsed();
     println!(
-        "/livez beside {} silent connections: {:.1} s",
+        "/livez beside {} silent connections: {:.3} s",
         silent.len(),
-        asked.elapsed().as_secs_f64()
+        took.as_secs_f64()
     );
+    // Without a place being made, the answer would come when the silent ones are shut out after 5 s.
+    assert!(took < Duration::from_secs(2), "{took:?}");
     drop(silent);
 
     let mut long = TcpStream::connect(pod.listen).unwrap();

@@ -241,6 +241,11 @@ impl Pod {
         get(self.listen, path).ok()
     }
 
+    /// The whole answer to a GET, with more lines in its head.
+    pub(crate) fn ask_raw(&self, path: &str, head: &str) -> String {
+        ask_raw(self.listen, path, head).unwrap()
+    }
+
     /// Waits until a path of the endpoint answers with 200.
     pub(crate) fn until_ok(&self, path: &str) {
         until(path, || self.get(path).filter(|(status, _)| *status == 200));
@@ -312,14 +317,7 @@ fn outside_number(init: Pid, inside: u64) -> Option<Pid> {
 
 /// Status code and body of a GET.
 pub(crate) fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    io::Write::write_all(
-        &mut stream,
-        format!("GET {path} HTTP/1.1\r\nHost: pod\r\n\r\n").as_bytes(),
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    let answer = ask_raw(address, path, "")?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
     let status = head
         .split(' ')
@@ -327,4 +325,17 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> 
         .and_then(|code| code.parse().ok())
         .ok_or(io::ErrorKind::InvalidData)?;
     Ok((status, body.to_owned()))
+}
+
+/// The whole answer to a GET, with more lines in its head.
+fn ask_raw(address: SocketAddr, path: &str, head: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    io::Write::write_all(
+        &mut stream,
+        format!("GET {path} HTTP/1.1\r\nHost: pod\r\n{head}\r\n").as_bytes(),
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }

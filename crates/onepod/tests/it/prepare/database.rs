@@ -204,7 +204,7 @@ async fn an_unknown_host_is_named_and_the_wait_can_be_ended() {
     }
     let stages = board.stages();
     let last = stages.last().unwrap();
-    assert_eq!((last.name, last.state), ("database", StageState::Failed));
+    assert_eq!((last.name.as_str(), last.state), ("database", StageState::Failed));
     assert!(!front.paths.one_auth().exists());
 }
 

@@ -25,7 +25,10 @@ fn sqlite(front: &Front, statements: &[&str]) {
 async fn a_fresh_volume_gets_all_that_oned_needs_and_no_service_credentials() {
     let front = Front::new();
     let stages = front.prepare(&[]).await.unwrap();
-    let names: Vec<_> = stages.iter().map(|stage| (stage.name, stage.state)).collect();
+    let names: Vec<_> = stages
+        .iter()
+        .map(|stage| (stage.name.as_str(), stage.state))
+        .collect();
     assert_eq!(
         names,
         ["layout", "database", "render", "credentials", "ssh"].map(|name| (name, StageState::Done))
