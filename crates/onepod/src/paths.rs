@@ -58,6 +58,24 @@ impl Paths {
         self.data().join("remotes")
     }
 
+    /// What onepod itself keeps on the volume.
+    #[must_use]
+    pub fn own_data(&self) -> PathBuf {
+        self.data().join(".onepod")
+    }
+
+    /// The record of the remotes that a release brought.
+    #[must_use]
+    pub fn remotes_manifest(&self) -> PathBuf {
+        self.own_data().join("remotes.manifest")
+    }
+
+    /// What had to make room for a release's files, a directory for each time.
+    #[must_use]
+    pub fn replaced(&self) -> PathBuf {
+        self.own_data().join("replaced")
+    }
+
     /// Datastores of the front-end.
     #[must_use]
     pub fn datastores(&self) -> PathBuf {

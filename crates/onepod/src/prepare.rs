@@ -1,4 +1,4 @@
-//! The stages between settings and supervision: layout, database, render, credentials, ssh.
+//! The stages between settings and supervision: layout, remotes, database, render, credentials, ssh.
 //!
 //! Each stage can be repeated: a start that was cut off at any point leaves nothing half-written, and the next one goes
 //! through all of them again. None of them deletes a database or a key.
@@ -14,6 +14,7 @@ mod credentials;
 mod database;
 pub mod files;
 pub mod layout;
+mod remotes;
 pub mod render;
 mod ssh;
 
@@ -26,9 +27,12 @@ pub use ssh::SshError;
 /// Why the front-end could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// Directories, configuration or remotes are not in place.
+    /// Directories or configuration are not in place.
     #[error("layout: {0}")]
     Layout(#[source] FileError),
+    /// The release's drivers are not in place.
+    #[error("remotes: {0}")]
+    Remotes(#[source] FileError),
     /// oned's credentials are not settled.
     #[error("credentials: {0}")]
     Credentials(#[source] CredentialsError),
@@ -69,6 +73,12 @@ pub async fn prepare(
     layout::lay_out(paths, &stage)
         .await
         .map_err(PrepareError::Layout)?;
+    stage.done();
+
+    let stage = board.stage("remotes");
+    remotes::settle(paths, board, &stage)
+        .await
+        .map_err(PrepareError::Remotes)?;
     stage.done();
 
     let stage = board.stage("database");

@@ -92,8 +92,8 @@ pub enum RemoteKind {
     Changed,
     /// The user added it: it is kept.
     Added,
-    /// The user removed it: it stays away.
-    Removed,
+    /// Something is mounted there: it is left alone.
+    Mounted,
     /// The user and the release both changed it.
     Conflict,
     /// The release's file replaced the user's.
@@ -107,7 +107,7 @@ impl RemoteKind {
         match self {
             Self::Changed => "changed",
             Self::Added => "added",
-            Self::Removed => "removed",
+            Self::Mounted => "mounted",
             Self::Conflict => "conflict",
             Self::Replaced => "replaced",
         }

@@ -3,6 +3,7 @@
 //!
 //! It has no opinion about which files there are.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -13,6 +14,14 @@ use tempfile::NamedTempFile;
 
 /// How the names of unfinished files begin; a start that was killed may leave some.
 pub(crate) const UNFINISHED: &str = ".onepod-";
+
+/// Whether a name is one that a start gives to a file while it writes it.
+pub(crate) fn is_unfinished(name: &OsStr) -> bool {
+    // tempfile adds six characters.
+    name.to_str()
+        .and_then(|name| name.strip_prefix(UNFINISHED))
+        .is_some_and(|rest| rest.len() == 6)
+}
 
 /// A file or directory that could not be handled.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +39,11 @@ impl FileError {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What kind of failure it was.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        self.source.kind()
     }
 }
 
@@ -91,10 +105,28 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
         .map_err(failed("sync", directory))
 }
 
-/// Copies a file in one step, without waiting for the disk: what a crash spoils, the next start mends.
-pub(crate) fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), FileError> {
+/// Whether a new file has to survive a crash of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// It is on the disk before it takes its place.
+    Synced,
+    /// Its content may come later.
+    Later,
+}
+
+/// Copies a file in one step, with the time of its last change where the file system can keep it.
+pub(crate) fn copy(from: &Path, to: &Path, mode: u32, durable: Durable) -> Result<(), FileError> {
     let mut source = fs::File::open(from).map_err(failed("read", from))?;
-    replace(to, mode, |file| io::copy(&mut source, file).map(drop))
+    let modified = source.metadata().and_then(|found| found.modified());
+    let modified = modified.map_err(failed("look at", from))?;
+    replace(to, mode, |file| {
+        io::copy(&mut source, file)?;
+        let _ = file.as_file().set_modified(modified);
+        match durable {
+            Durable::Synced => file.as_file().sync_all(),
+            Durable::Later => Ok(()),
+        }
+    })
 }
 
 fn replace(

@@ -1,16 +1,14 @@
-//! Stage layout: directories, oned's stale lock, /etc/one as the image ships it, and the remotes of this release.
+//! Stage layout: directories, oned's stale lock, and /etc/one as the image ships it.
 //!
-//! `/etc/one` starts from the image every time, so that an upgrade cannot inherit old configuration. On the volume only
-//! what OpenNebula ships is renewed: files under `remotes/etc` are the administrator's once they exist, and nothing of
-//! the user's is deleted. The volume's root and the other mount points belong to root in a pod: neither their mode nor
+//! `/etc/one` starts from the image every time, so that an upgrade cannot inherit old configuration. What exists on the
+//! volume stays as it is; the remotes have a stage of their own. The volume's root and the other mount points belong to root in a pod: neither their mode nor
 //! their times are touched.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
 
-use super::copy::{self, Existing};
+use super::copy;
 use super::files::{self, FileError, failed};
 use crate::board::Stage;
 use crate::paths::Paths;
@@ -25,7 +23,7 @@ pub(crate) async fn lay_out(paths: &Paths, stage: &Stage) -> Result<(), FileErro
         ));
     }
     configuration(paths, stage).await?;
-    data(paths, stage).await
+    data(paths).await
 }
 
 /// Directories with the modes of the packages' tmpfiles.d and install.sh (7.0.2).
@@ -71,63 +69,20 @@ async fn configuration(paths: &Paths, stage: &Stage) -> Result<(), FileError> {
             mount.display()
         ));
     }
-    copy::tree(
-        &paths.pristine_etc(),
-        &paths.etc_one(),
-        |_| Existing::Renew,
-        &mounts,
-    )
-    .await
-    .map(drop)
+    copy::tree(&paths.pristine_etc(), &paths.etc_one(), &mounts).await?;
+    Ok(())
 }
 
-/// Brings what the packages ship for /var/lib/one.
-async fn data(paths: &Paths, stage: &Stage) -> Result<(), FileError> {
-    let nothing = BTreeSet::new();
-    let report = copy::tree(&paths.pristine_data(), &paths.data(), existing, &nothing).await?;
-    for (was, is) in &report.aside {
-        stage.note(&format!(
-            "{} was in the way of what this release ships; moved to {}",
-            was.display(),
-            is.display()
-        ));
-    }
-    if report.written > 0 {
+/// Brings what the packages ship for /var/lib/one, remotes apart, where there is nothing yet.
+async fn data(paths: &Paths) -> Result<(), FileError> {
+    let remotes = BTreeSet::from([paths.remotes()]);
+    let written = copy::tree(&paths.pristine_data(), &paths.data(), &remotes).await?;
+    if written > 0 {
         tracing::info!(
             "layout: {} files of this release written to {}",
-            report.written,
+            written,
             paths.data().display()
         );
     }
     Ok(())
-}
-
-/// The remotes are this release's, except for their settings.
-fn existing(path: &Path) -> Existing {
-    let remotes = Path::new("remotes");
-    if path.starts_with(remotes) && path != remotes && !path.starts_with("remotes/etc") {
-        Existing::Renew
-    } else {
-        Existing::Keep
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn remotes_are_renewed_and_their_settings_kept() {
-        for (path, rule) in [
-            ("remotes", Existing::Keep),
-            ("remotes/vmm/kvm/deploy", Existing::Renew),
-            ("remotes/etcetera", Existing::Renew),
-            ("remotes/etc", Existing::Keep),
-            ("remotes/etc/vmm/kvm/kvmrc", Existing::Keep),
-            ("datastores/0", Existing::Keep),
-            (".ssh/config", Existing::Keep),
-        ] {
-            assert_eq!(existing(Path::new(path)), rule, "{path}");
-        }
-    }
 }

@@ -37,11 +37,16 @@ impl Trees {
         put(&self.to().join(path), content)
     }
 
-    fn bring(&self, rule: impl Fn(&Path) -> Existing) -> Report {
+    fn bring(&self) -> usize {
+        self.bring_but(&[])
+    }
+
+    fn bring_but(&self, skip: &[&str]) -> usize {
+        let skip = skip.iter().map(|path| self.to().join(path)).collect();
         tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap()
-            .block_on(tree(&self.from(), &self.to(), rule, &BTreeSet::new()))
+            .block_on(tree(&self.from(), &self.to(), &skip))
             .unwrap()
     }
 }
@@ -52,116 +57,68 @@ fn put(path: &Path, content: &str) -> PathBuf {
     path.to_owned()
 }
 
-fn renew(_: &Path) -> Existing {
-    Existing::Renew
-}
-
 fn inode(path: &Path) -> u64 {
     fs::symlink_metadata(path).unwrap().ino()
 }
 
 #[test]
-fn what_differs_is_written_and_what_is_alike_is_left_alone() {
+fn what_is_missing_arrives_and_what_stands_there_stays() {
     let trees = Trees::new();
-    trees.shipped("vmm/kvm/deploy", "new");
-    trees.shipped("vmm/kvm/cancel", "same");
-    trees.shipped("im/probe", "fresh");
-    let old = trees.placed("vmm/kvm/deploy", "old");
-    let same = trees.placed("vmm/kvm/cancel", "same");
-    let own = trees.placed("vmm/kvm/mine", "the user's");
-    let before = inode(&same);
-    assert_eq!(
-        trees.bring(renew),
-        Report {
-            written: 2,
-            aside: Vec::new()
-        }
-    );
-    assert_eq!(fs::read_to_string(old).unwrap(), "new");
-    assert_eq!(fs::read_to_string(own).unwrap(), "the user's");
-    assert_eq!(inode(&same), before);
-    assert_eq!(trees.bring(renew), Report::default());
+    trees.shipped("schedulers/rank.conf", "default");
+    trees.shipped("schedulers/new.conf", "default");
+    fs::set_permissions(trees.shipped("run", "x"), fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("run", trees.from().join("link")).unwrap();
+    let own = trees.placed("schedulers/rank.conf", "tuned");
+    assert_eq!(trees.bring(), 3);
+    assert_eq!(fs::read_to_string(own).unwrap(), "tuned");
+    let run = trees.to().join("run");
+    assert_eq!(fs::metadata(&run).unwrap().mode() & 0o777, 0o755);
+    assert_eq!(fs::read_link(trees.to().join("link")).unwrap(), Path::new("run"));
+    let before = inode(&run);
+    assert_eq!((trees.bring(), inode(&run)), (0, before));
 }
 
 #[test]
-fn equal_length_is_not_equality_and_neither_is_a_common_start() {
+fn what_is_brought_keeps_its_time() {
     let trees = Trees::new();
-    let long = "x".repeat(200_000);
-    trees.shipped("a", &format!("{long}1"));
-    trees.shipped("b", "abc");
-    trees.placed("a", &format!("{long}2"));
-    trees.placed("b", "abcd");
-    assert_eq!(trees.bring(renew).written, 2);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    fs::File::open(trees.shipped("a", "x"))
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
+    trees.bring();
     assert_eq!(
-        fs::read(trees.to().join("a")).unwrap(),
-        fs::read(trees.from().join("a")).unwrap()
+        fs::metadata(trees.to().join("a")).unwrap().modified().unwrap(),
+        time
     );
 }
 
 #[test]
-fn a_lost_executable_bit_comes_back() {
-    let trees = Trees::new();
-    fs::set_permissions(trees.shipped("deploy", "x"), fs::Permissions::from_mode(0o755)).unwrap();
-    let placed = trees.placed("deploy", "x");
-    fs::set_permissions(&placed, fs::Permissions::from_mode(0o664)).unwrap();
-    assert_eq!(trees.bring(renew).written, 1);
-    assert_eq!(fs::metadata(&placed).unwrap().mode() & 0o777, 0o755);
-    // The kubelet's opening of a volume to the group is no difference.
-    fs::set_permissions(&placed, fs::Permissions::from_mode(0o775)).unwrap();
-    assert_eq!(trees.bring(renew).written, 0);
-}
-
-#[test]
-fn kept_files_stay_and_missing_ones_arrive() {
-    let trees = Trees::new();
-    trees.shipped("etc/vmm/kvm/kvmrc", "default");
-    trees.shipped("etc/vmm/kvm/new-in-this-release", "default");
-    let kept = trees.placed("etc/vmm/kvm/kvmrc", "tuned");
-    assert_eq!(trees.bring(|_| Existing::Keep).written, 1);
-    assert_eq!(fs::read_to_string(kept).unwrap(), "tuned");
-}
-
-#[test]
-fn a_users_link_to_elsewhere_is_followed_only_where_things_are_kept() {
+fn a_users_link_to_a_directory_is_followed_and_one_to_a_file_is_not() {
     let trees = Trees::new();
     trees.shipped("datastores/0/README", "shipped");
-    trees.shipped("vmm/qemu/deploy", "qemu's");
+    trees.shipped("vms/README", "shipped");
     let elsewhere = trees.dir.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     symlink(&elsewhere, trees.to().join("datastores")).unwrap();
-    let kvm = trees.placed("vmm/kvm/deploy", "kvm's");
-    // An earlier release shipped qemu as a link to kvm.
-    symlink("kvm", trees.to().join("vmm/qemu")).unwrap();
-    let rule = |path: &Path| {
-        if path.starts_with("datastores") {
-            Existing::Keep
-        } else {
-            Existing::Renew
-        }
-    };
-    let report = trees.bring(rule);
+    let own = trees.placed("vms", "the user's");
+    trees.bring();
     assert_eq!(fs::read_to_string(elsewhere.join("0/README")).unwrap(), "shipped");
-    assert_eq!(fs::read_to_string(kvm).unwrap(), "kvm's");
-    assert_eq!(
-        fs::read_to_string(trees.to().join("vmm/qemu/deploy")).unwrap(),
-        "qemu's"
-    );
-    assert_eq!(report.aside.len(), 1, "{report:?}");
+    assert_eq!(fs::read_to_string(own).unwrap(), "the user's");
 }
 
 #[test]
-fn a_directory_in_the_way_is_moved_aside_with_all_it_holds() {
+fn what_is_skipped_is_skipped_with_all_below() {
     let trees = Trees::new();
-    symlink("kvm", trees.from().join("qemu")).unwrap();
-    trees.placed("qemu/mine", "the user's");
-    let report = trees.bring(renew);
-    let [(was, is)] = report.aside.as_slice() else {
-        panic!("{report:?}")
-    };
-    assert_eq!(was, &trees.to().join("qemu"));
-    assert_eq!(fs::read_to_string(is.join("mine")).unwrap(), "the user's");
-    assert_eq!(fs::read_link(was).unwrap(), Path::new("kvm"));
-    assert_eq!(trees.bring(renew), Report::default());
+    trees.shipped("remotes/vmm/deploy", "shipped");
+    trees.shipped("remotes2", "shipped");
+    fs::create_dir(trees.to().join("remotes")).unwrap();
+    assert_eq!(trees.bring_but(&["remotes"]), 1);
+    assert_eq!(files::names(&trees.to()).unwrap(), ["remotes", "remotes2"]);
+    assert_eq!(
+        files::names(&trees.to().join("remotes")).unwrap(),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
