@@ -10,7 +10,7 @@ use crate::reaper::Reaper;
 use crate::settings::Settings;
 
 mod copy;
-mod credentials;
+pub(crate) mod credentials;
 mod database;
 pub mod files;
 pub mod layout;

@@ -2,25 +2,25 @@
 //!
 //! Before oned's first start there are `one_auth` and `one_key`, and never a service's `*_auth`: oned makes those itself,
 //! with a secret that only it knows, and gives up when one of them exists while the database has no users (7.0.2,
-//! `src/um/UserPool.cc`). Afterwards the database knows the passwords; a file that disagrees with it is reported, not
-//! repaired. Nothing is deleted: what is in the way is moved aside and named.
+//! `src/um/UserPool.cc`). Afterwards the database knows the passwords, and whatever disagrees with it is healed through
+//! oned's API once oned is up, by `reconcile`. Nothing is deleted: what is in the way is moved aside and named.
 
 use std::path::Path;
 
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
+use self::login::Login;
 use super::database::Oneadmin;
 use super::files::{self, FileError};
 use crate::board::Stage;
 use crate::paths::Paths;
 use crate::settings::{Secret, Settings};
 
+pub(crate) mod login;
+
 /// Length of a generated password.
 const PASSWORD_LENGTH: usize = 32;
-
-/// What a bootstrapped oned has written for the services of every release (7.0.2, `UserPool.cc`, lines 80 to 82).
-const SERVICE_FILES: [&str; 3] = ["sunstone_auth", "onegate_auth", "oneflow_auth"];
 
 /// Why the credentials are not settled.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,19 @@ pub enum CredentialsError {
         path: String,
         /// What is wrong with it.
         fault: &'static str,
+        /// What is known about the database.
+        database: String,
+    },
+    /// The database is in use, and the key of its encrypted attributes is nowhere.
+    #[error(
+        "{path} does not exist, and {database}: oned would make a new key without a word, and never read again what the \
+         old one encrypted (passwords of datastores, hosts and clusters, for example). Set ONE_KEY to the old key, or \
+         restore the file. If the key is lost for good, set ONE_KEY to a new one (openssl rand -hex 32), and enter those \
+         attributes again"
+    )]
+    KeyUnknown {
+        /// The file.
+        path: String,
         /// What is known about the database.
         database: String,
     },
@@ -73,37 +86,38 @@ fn one_auth(
 ) -> Result<(), CredentialsError> {
     let path = paths.one_auth();
     let kept = files::read_text(&path)?;
-    let fault = match kept.as_deref().map(password_in) {
-        Some(Some(password)) => {
-            files::close(&path, 0o600)?;
-            if settings
-                .oneadmin_password()
-                .is_some_and(|given| given.expose() != password)
-            {
-                stage.note(&format!(
-                    "ONEADMIN_PASSWORD differs from the password in {}, which is kept: after the first start the \
-                     database knows the password. Change it with `oneuser passwd 0`, then write it to that file; or \
-                     set ONEADMIN_PASSWORD back",
-                    path.display()
-                ));
-            }
-            return Ok(());
+    // The one in one_auth, else one that a start before this one had tried.
+    let candidates = login::candidates(&path)?;
+    let usable = login::read(&path)?;
+    if let Some(usable) = &usable {
+        files::close(&path, 0o600)?;
+        if let Some(given) = settings.oneadmin_password()
+            && given != usable.password()
+            && let Some(wanted) = Login::new(usable.name(), given.expose())
+        {
+            login::remember(&path, &[wanted])?;
+            tracing::info!(
+                "credentials: ONEADMIN_PASSWORD is another one than in {}; it is set in OpenNebula when oned is up",
+                path.display()
+            );
         }
-        Some(None) => "holds no line name:password",
-        None => "does not exist",
+        return Ok(());
+    }
+    let fault = if kept.is_some() {
+        "holds no line name:password"
+    } else {
+        "does not exist"
     };
-    let password = match (settings.oneadmin_password(), oneadmin) {
-        (Some(given), _) => given.clone(),
-        (None, Oneadmin::Missing) => generate_password()?,
-        (None, Oneadmin::Present) => {
-            return Err(unknown(&path, fault, "the database has its users".to_owned()));
-        }
-        (None, Oneadmin::Unknown(reason)) => {
-            return Err(unknown(
-                &path,
+    let remembered = candidates.first().map(Login::password);
+    let password = match (settings.oneadmin_password().or(remembered), users(oneadmin)) {
+        (Some(known), _) => known.clone(),
+        (None, None) => generate_password()?,
+        (None, Some(database)) => {
+            return Err(CredentialsError::PasswordUnknown {
+                path: path.display().to_string(),
                 fault,
-                format!("the database may have users ({reason})"),
-            ));
+                database,
+            });
         }
     };
     if kept.is_some_and(|text| !text.trim().is_empty()) {
@@ -119,7 +133,7 @@ fn one_auth(
         format!("oneadmin:{}\n", password.expose()).as_bytes(),
         0o600,
     )?;
-    if settings.oneadmin_password().is_none() {
+    if settings.oneadmin_password().is_none() && remembered.is_none() {
         tracing::info!(
             "credentials: generated oneadmin's password, see {}",
             path.display()
@@ -128,18 +142,13 @@ fn one_auth(
     Ok(())
 }
 
-fn unknown(path: &Path, fault: &'static str, database: String) -> CredentialsError {
-    CredentialsError::PasswordUnknown {
-        path: path.display().to_string(),
-        fault,
-        database,
+/// What is to be said of a database that has users or may have; nothing of one that has none.
+fn users(oneadmin: &Oneadmin) -> Option<String> {
+    match oneadmin {
+        Oneadmin::Missing => None,
+        Oneadmin::Present => Some("the database has its users".to_owned()),
+        Oneadmin::Unknown(reason) => Some(format!("the database may have users ({reason})")),
     }
-}
-
-/// The password in the text of a `one_auth`: the first line, from its first colon on, as oned reads it.
-fn password_in(text: &str) -> Option<&str> {
-    let (name, password) = text.lines().next()?.trim_end().split_once(':')?;
-    (!name.is_empty() && !password.is_empty()).then_some(password)
 }
 
 /// `one_key`: kept where it exists, else from the setting, else left to oned.
@@ -174,13 +183,22 @@ fn one_key(
         }
         (None, Some(given)) => {
             files::write(&path, format!("{}\n", given.expose()).as_bytes(), 0o600)?;
+            if *oneadmin == Oneadmin::Present {
+                tracing::info!(
+                    "credentials: {} did not exist and is ONE_KEY now; attributes that were encrypted with another key \
+                     cannot be read with it",
+                    path.display()
+                );
+            }
         }
-        (None, None) if *oneadmin == Oneadmin::Present => stage.note(&format!(
-            "{} is lost although the database is in use; oned makes a new key, and encrypted attributes (passwords of \
-             datastores and hosts, for example) cannot be read with it. Set ONE_KEY, or restore the file",
-            path.display()
-        )),
-        (None, None) => {}
+        (None, None) => {
+            if let Some(database) = users(oneadmin) {
+                return Err(CredentialsError::KeyUnknown {
+                    path: path.display().to_string(),
+                    database,
+                });
+            }
+        }
     }
     Ok(())
 }
@@ -212,7 +230,7 @@ fn fireedge_key(settings: &Settings, paths: &Paths, stage: &Stage) -> Result<(),
     Ok(())
 }
 
-/// The services' `*_auth`: in the way before the first start, needed after it.
+/// The services' `*_auth`: in the way before the first start. What is missing after it, `reconcile` writes.
 fn service_files(paths: &Paths, oneadmin: &Oneadmin, stage: &Stage) -> Result<(), CredentialsError> {
     let directory = paths.auth_dir();
     let mut present = files::names(&directory)?;
@@ -220,31 +238,14 @@ fn service_files(paths: &Paths, oneadmin: &Oneadmin, stage: &Stage) -> Result<()
     for name in &present {
         files::close(&directory.join(name), 0o600)?;
     }
-    match oneadmin {
-        Oneadmin::Missing if !present.is_empty() => {
-            let aside = files::set_aside(&directory, &present)?;
-            stage.note(&format!(
-                "the database has no users yet, and oned refuses its first start while {} exist; moved to {}. If \
-                 this OpenNebula was in use before, stop here and check DB_BACKEND, DB_HOST and DB_NAME",
-                present.join(", "),
-                aside.display()
-            ));
-        }
-        Oneadmin::Present => {
-            let missing: Vec<_> = SERVICE_FILES
-                .into_iter()
-                .filter(|name| !present.iter().any(|there| there == name))
-                .collect();
-            if !missing.is_empty() {
-                stage.note(&format!(
-                    "{} missing in {}: oned does not make them again, and their services cannot log in. Restore \
-                     them; or write one line serveradmin:SECRET to each and tell oned: oneuser passwd 1 --sha256 SECRET",
-                    missing.join(", "),
-                    directory.display()
-                ));
-            }
-        }
-        Oneadmin::Missing | Oneadmin::Unknown(_) => {}
+    if *oneadmin == Oneadmin::Missing && !present.is_empty() {
+        let aside = files::set_aside(&directory, &present)?;
+        stage.note(&format!(
+            "the database has no users yet, and oned refuses its first start while {} exist; moved to {}. If this \
+             OpenNebula was in use before, stop here and check DB_BACKEND, DB_HOST and DB_NAME",
+            present.join(", "),
+            aside.display()
+        ));
     }
     Ok(())
 }

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use one_xmlrpc::{Client, Credentials, Endpoint, UserRef};
+use one_xmlrpc::{Client, Endpoint, Error, UserRef};
 use rustix::process::Pid;
 use tokio::net::{TcpStream, UnixDatagram};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::config::Readiness;
 use crate::http;
+use crate::prepare::credentials::login;
 
 /// Time between two questions to a service that is not ready.
 const EAGER: Duration = Duration::from_millis(50);
@@ -177,16 +178,32 @@ async fn notified(socket: &UnixDatagram) -> io::Result<()> {
     }
 }
 
-/// Asks oned who we are, with the credentials as they are now: the operator may have changed them.
+/// Asks oned who we are, with the credentials as they are now: the operator may have changed them. While it is not
+/// certain which password is in force, any that is accepted shows that oned does its work.
 async fn login(endpoint: &Endpoint, auth_file: &Path) -> Result<(), String> {
-    let text = fs::read_to_string(auth_file).map_err(|error| format!("{}: {error}", auth_file.display()))?;
-    let credentials =
-        Credentials::from_auth_file(&text).map_err(|error| format!("{}: {error}", auth_file.display()))?;
-    let client = Client::new(endpoint.clone(), credentials).with_timeout(PATIENCE);
-    match client.user_info(UserRef::Caller).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
+    let candidates = login::candidates(auth_file).map_err(|error| error.to_string())?;
+    let mut refusal = format!(
+        "{} does not exist or holds no line name:password",
+        auth_file.display()
+    );
+    for candidate in candidates {
+        let credentials = candidate
+            .credentials()
+            .map_err(|error| format!("{}: {error}", auth_file.display()))?;
+        let client = Client::new(endpoint.clone(), credentials).with_timeout(PATIENCE);
+        match client.user_info(UserRef::Caller).await {
+            Ok(_) => return Ok(()),
+            Err(error @ Error::Authentication { .. }) => {
+                refusal = format!(
+                    "{error} oned has lost its database, or oneadmin has another password than {}: then set \
+                     ONEADMIN_PASSWORD to it",
+                    auth_file.display()
+                );
+            }
+            Err(error) => return Err(error.to_string()),
+        }
     }
+    Err(refusal)
 }
 
 /// Whether a process holds an established TCP connection to an address.
