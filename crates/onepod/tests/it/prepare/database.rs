@@ -151,9 +151,18 @@ async fn users_in_the_database_decide_over_credentials() {
         "{error}"
     );
     assert!(!lost.paths.one_auth().exists());
-    let with_password: Vec<_> = pairs.into_iter().chain([("ONEADMIN_PASSWORD", "kept")]).collect();
-    lost.prepare(&with_password).await.unwrap();
+    // And oned would make another key for the encrypted attributes.
+    let mut given: Vec<_> = pairs.into_iter().chain([("ONEADMIN_PASSWORD", "kept")]).collect();
+    let error = lost.prepare(&given).await.unwrap_err().to_string();
+    assert!(
+        error.contains("one_key does not exist") && error.contains("ONE_KEY"),
+        "{error}"
+    );
+    let key = "0f".repeat(32);
+    given.push(("ONE_KEY", &key));
+    lost.prepare(&given).await.unwrap();
     assert_eq!(lost.text(".one/one_auth"), "oneadmin:kept\n");
+    assert_eq!(lost.text(".one/one_key"), format!("{key}\n"));
     drop(running);
 }
 
@@ -180,6 +189,7 @@ async fn other_ways_to_log_in_are_understood_or_left_to_oned() {
             ("DB_USER", user),
             ("DB_PASSWORD", PASSWORD),
             ("ONEADMIN_PASSWORD", "given"),
+            ("ONE_KEY", &"0f".repeat(32)),
         ];
         let told = notes(&Front::new().prepare(&pairs).await.unwrap());
         assert!(
