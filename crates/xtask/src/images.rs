@@ -52,6 +52,43 @@ impl Image {
             Ok(tar)
         })
     }
+
+    /// Unpacks it into the checkout's state, unless this very one is there; the folder.
+    pub(crate) fn unpack(&self, store: &Store) -> Result<PathBuf> {
+        let parent = store.repo.state.join("faults");
+        let (root, half, mark) = (
+            parent.join("rootfs"),
+            parent.join("unfinished"),
+            parent.join("rootfs.number"),
+        );
+        if fs::read_to_string(&mark).is_ok_and(|number| number == self.number) {
+            return Ok(root);
+        }
+        let log = store.log("unpack");
+        for old in [&root, &half] {
+            if old.exists() {
+                fs::remove_dir_all(old).with_context(|| old.display().to_string())?;
+            }
+        }
+        fs::create_dir_all(&half).with_context(|| half.display().to_string())?;
+        let container = "opennebula-unpacked";
+        store.buildah(["rm", container]).succeeds(); // of a run that was interrupted
+        store
+            .buildah(["from", "--pull-never", "--name", container, &self.stored])
+            .run(&log)?;
+        let copied = store.buildah(["mount", container]).read().and_then(|mounted| {
+            cmd("cp")
+                .arg("--archive")
+                .arg(format!("{mounted}/."))
+                .arg(&half)
+                .run(&log)
+        });
+        store.buildah(["rm", container]).succeeds();
+        copied?;
+        fs::rename(&half, &root).with_context(|| root.display().to_string())?;
+        fs::write(&mark, &self.number).with_context(|| mark.display().to_string())?;
+        Ok(root)
+    }
 }
 
 /// Buildah with a store of its own.
@@ -198,7 +235,8 @@ impl Store {
             .path(onepod)?
             .path(&root.join("image"))?
             .number();
-        let stored = self.build("opennebula", &number, |stored| {
+        // Each origin has a name of its own: one does not push the other out of the store.
+        let stored = self.build(source.image(), &number, |stored| {
             let (repository, key) = source.addresses(serve::serve)?;
             // A folder with the one file, so that the number of the context does not hang on its neighbours.
             let context = self.repo.state.join("onepod");

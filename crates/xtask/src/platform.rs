@@ -87,6 +87,20 @@ impl Images {
     }
 }
 
+/// Builds the front-end's image with the simulated packages, whatever packages can be reached, and unpacks it; the folder.
+pub(crate) fn simulated(repo: &Repo, progress: &mut Progress) -> Result<PathBuf> {
+    let _one = Lock::take_in_cache(repo, "images")?;
+    let store = Store::open(repo);
+    let base = progress.step("base image", || store.base())?;
+    let onepod = progress.step("onepod", || onepod(repo))?;
+    let source = progress.step("simulated packages", || {
+        Source::prepare(repo, &Origin::Simulated, || simulator(repo))
+    })?;
+    progress.step("front-end image with them, unpacked", || {
+        store.front_end(&base, &onepod, &source)?.unpack(&store)
+    })
+}
+
 /// Compiles the cluster's programs and builds the images. Each part does nothing when it is there.
 pub(crate) fn build(repo: &Repo, progress: &mut Progress) -> Result<Images> {
     let one = Lock::take_in_cache(repo, "images")?;

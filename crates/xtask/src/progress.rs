@@ -38,6 +38,17 @@ impl Counts {
     /// A step that is one test in itself.
     pub(crate) const PASSED: Self = Self { passed: 1, failed: 0 };
     pub(crate) const FAILED: Self = Self { passed: 0, failed: 1 };
+
+    /// Reads the last line of the form `N passed, N failed`, with which the suites that are programs end.
+    pub(crate) fn of_suite(said: &str) -> Option<Self> {
+        said.lines().rev().find_map(|line| {
+            let (passed, failed) = line.trim().split_once(", ")?;
+            Some(Self {
+                passed: passed.strip_suffix(" passed")?.parse().ok()?,
+                failed: failed.strip_suffix(" failed")?.parse().ok()?,
+            })
+        })
+    }
 }
 
 impl std::ops::AddAssign for Counts {
@@ -189,6 +200,18 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_line_of_a_suite_is_its_sum() {
+        assert_eq!(
+            Counts::of_suite("3 passed, 0 failed\n12 passed, 1 failed\n"),
+            Some(Counts {
+                passed: 12,
+                failed: 1
+            })
+        );
+        assert_eq!(Counts::of_suite("step passed, failed"), None);
+    }
 
     #[test]
     fn the_table_ends_with_the_sum() {

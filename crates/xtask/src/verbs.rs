@@ -4,6 +4,7 @@ mod check;
 mod cluster;
 mod down;
 mod e2e;
+mod faults;
 mod image;
 mod test;
 mod up;
@@ -36,6 +37,12 @@ pub(crate) enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// The fault suite alone: everything that breaks in real life, with the simulated OpenNebula and a real MariaDB
+    Faults {
+        /// What the suite is told: `--list`, `--only NAME`, `--keep`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// The scenarios alone, on a cluster of their own that is gone afterwards
     E2e {
         /// What the scenarios' program is told beside what it is told anyway
@@ -55,6 +62,7 @@ impl Verb {
             Self::Check => check::run(&repo),
             Self::Image => image::run(&repo),
             Self::Cluster { args } => cluster::run(&repo, &args),
+            Self::Faults { args } => faults::run(&repo, &args),
             Self::E2e { args } => e2e::run(&repo, &args),
         }
     }

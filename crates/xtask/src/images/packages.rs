@@ -135,6 +135,14 @@ impl Source {
         })
     }
 
+    /// The name in the store of the image that is made with these.
+    pub(crate) fn image(&self) -> &'static str {
+        match self.place {
+            Place::Address { .. } => "opennebula",
+            Place::Folder { .. } => "opennebula-simulated",
+        }
+    }
+
     /// The addresses of the repository and of its key; `serve` is asked to serve a folder.
     pub(crate) fn addresses(
         &self,

@@ -86,37 +86,11 @@ fn play(repo: &Repo, cluster: &Cluster, args: &[OsString]) -> Result<Counts> {
         .dir(&repo.root)
         .tee(&log)?;
     let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
-    let Some(counts) = said.lines().rev().find_map(sum) else {
+    let Some(counts) = Counts::of_suite(&said) else {
         bail!("the scenarios ended with {status} and without their sum");
     };
     if !status.success() && counts.failed == 0 {
         bail!("the scenarios ended with {status}, though none failed");
     }
     Ok(counts)
-}
-
-/// Reads `N passed, N failed`.
-fn sum(line: &str) -> Option<Counts> {
-    let (passed, failed) = line.trim().split_once(", ")?;
-    Some(Counts {
-        passed: passed.strip_suffix(" passed")?.parse().ok()?,
-        failed: failed.strip_suffix(" failed")?.parse().ok()?,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_line_of_the_scenarios_is_their_sum() {
-        assert_eq!(
-            sum("12 passed, 1 failed"),
-            Some(Counts {
-                passed: 12,
-                failed: 1
-            })
-        );
-        assert_eq!(sum("step passed, failed"), None);
-    }
 }

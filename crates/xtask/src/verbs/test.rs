@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::progress::Progress;
 use crate::repo::Repo;
-use crate::verbs::{check, e2e};
+use crate::verbs::{check, e2e, faults};
 use crate::{machine, platform, progress};
 
 pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
@@ -17,6 +17,7 @@ pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
     check::set_up(repo, &mut progress)?;
     check::statics(repo, &mut progress);
     progress.test("tests of the crates and charts", || check::cargo_test(repo, &[]));
+    faults::all(repo, &[], &mut progress);
     match platform::build(repo, &mut progress) {
         Ok(images) => e2e::scenarios(repo, &images, &[], &mut progress),
         Err(error) => {

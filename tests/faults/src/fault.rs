@@ -1,0 +1,118 @@
+//! The list of faults, each with what must come of it. What they do is in the files of `fault/`.
+
+mod database;
+mod kills;
+mod logs;
+mod stops;
+mod volume;
+
+use anyhow::Result;
+
+use faults::world::World;
+
+/// Something that breaks, and what must come of it.
+pub(crate) struct Fault {
+    /// Its name on the command line and in the table.
+    pub(crate) name: &'static str,
+    /// What must come of it.
+    pub(crate) expected: &'static str,
+    /// Breaks it and looks; gives what was seen, in a few words.
+    pub(crate) run: fn(&mut World) -> Result<String>,
+}
+
+impl Fault {
+    /// Name and expectation in one line.
+    pub(crate) fn line(&self) -> String {
+        format!("{:28} {}", self.name, self.expected)
+    }
+}
+
+/// All of them, in the order of the table.
+pub(crate) fn all() -> Vec<Fault> {
+    let fault = |name, expected, run| Fault { name, expected, run };
+    vec![
+        fault(
+            "kill-services",
+            "kill -9 of each service in turn: each runs again by itself, in the same container; same data",
+            kills::services,
+        ),
+        fault(
+            "kill-pid1",
+            "kill -9 of onepod: the container ends; started again in the same pod, same data",
+            kills::pid1,
+        ),
+        fault(
+            "stale-lock",
+            "oned's lock and the sockets of a dead predecessor are in the way: it starts all the same",
+            kills::stale_lock,
+        ),
+        fault(
+            "database-lost",
+            "database killed and back while running: not ready with the reason, alive, same oned; same data",
+            database::lost_and_back,
+        ),
+        fault(
+            "database-wrong-password",
+            "waits, names the setting and not the password; ready in the same container once the Secret is mended",
+            database::wrong_password,
+        ),
+        fault(
+            "database-absent",
+            "no database at the start: waits and names it, alive; ready when it comes (20 s here; 5 minutes in paused time in onepod's tests)",
+            database::absent_at_start,
+        ),
+        fault(
+            "database-newer",
+            "refused: exit 1, both versions and the next step named, nothing written to the database",
+            database::newer,
+        ),
+        fault(
+            "volume-foreign",
+            "refused: exit 1, path, owner and fsGroup named; with the owner mended, same data",
+            volume::foreign,
+        ),
+        fault(
+            "volume-full",
+            "at the start: refused, exit 1, the path and the remedy named; with room again, same data",
+            volume::full,
+        ),
+        fault(
+            "volume-full-running",
+            "while running: stays alive, the API works; with room again nothing was lost",
+            volume::full_while_running,
+        ),
+        fault(
+            "read-only-root",
+            "the root cannot be written, and nothing needs it; each missing emptyDir is refused by its name",
+            volume::read_only_root,
+        ),
+        fault(
+            "sigterm-stages",
+            "SIGTERM during every stage of first and later starts: exit 0, and the next start is whole; same data",
+            stops::every_stage,
+        ),
+        fault(
+            "log-flood",
+            "10,000 lines/s and a reader that is stuck: no service is held up, the API answers, losses are counted",
+            logs::stuck_reader,
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_fit_for_a_folder() {
+        let mut names: Vec<_> = all().iter().map(|fault| fault.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(names.iter().all(|name| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        }));
+    }
+}

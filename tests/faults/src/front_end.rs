@@ -1,0 +1,11 @@
+//! The front-end as the chart runs it, with the kubelet's part played: the image (`image`), a pod's volume, emptyDirs and
+//! Secrets (`pod`), and its container, started by runc (`container`) from an OCI bundle (`bundle`).
+
+mod bundle;
+mod container;
+mod image;
+mod pod;
+
+pub use container::{Console, Container, Service};
+pub use image::Image;
+pub use pod::{ONEADMIN, Pod};

@@ -1,0 +1,45 @@
+//! HTTP by hand: one request on one connection, so that no client of ours stands between the test and the answer.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+/// An answer that takes longer is none.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Status code and body of a GET.
+pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    exchange(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n"),
+    )
+}
+
+/// Status code and body of a POST.
+pub fn post(address: SocketAddr, path: &str, kind: &str, body: &str) -> Result<(u16, String)> {
+    exchange(
+        address,
+        &format!(
+            "POST {path} HTTP/1.1\r\nHost: pod\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    )
+}
+
+fn exchange(address: SocketAddr, request: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(|| address.to_string())?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream
+        .read_to_end(&mut answer)
+        .with_context(|| address.to_string())?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .context("an answer without a head")?;
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Ok((code.context("an answer without a status")?, body.to_owned()))
+}

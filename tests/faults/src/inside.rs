@@ -1,0 +1,62 @@
+//! One fault, inside its namespaces: everything is made, the fault is tried, secrets are looked for. The last line of the
+//! output is `seen: …` or `failed: …`.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use faults::front_end::Image;
+use faults::namespaces;
+use faults::world::World;
+
+use crate::fault;
+use crate::progress::say;
+use crate::settings::Settings;
+
+/// Marks of the last line, for whoever reads it.
+pub(crate) const SEEN: &str = "seen: ";
+/// The same for a fault that ended otherwise than it must.
+pub(crate) const FAILED: &str = "failed: ";
+
+/// Whether it ended as it must; an error says that it could not begin.
+pub(crate) fn run(name: &str, settings: &Settings) -> Result<bool> {
+    let fault = fault::all()
+        .into_iter()
+        .find(|fault| fault.name == name)
+        .with_context(|| format!("there is no fault {name}"))?;
+    let dir = settings.work.join(name);
+    fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    if !settings.keep {
+        // Gone with the mount namespace.
+        namespaces::memory(&dir, "size=2g,mode=755")?;
+    }
+    namespaces::loopback()?;
+    let image = Image::mount(&settings.rootfs, &dir.join("image"))?;
+    image.scale_time(&settings.time_scale)?;
+    for (file, place) in [
+        (&settings.onepod, "usr/local/bin/onepod"),
+        (&settings.services, "usr/share/onepod/services.toml"),
+    ] {
+        if let Some(file) = file {
+            image.replace(place, file)?;
+        }
+    }
+    let mut world = World::new(&dir, image, &settings.work.join("mariadb"))?;
+    let seen = (fault.run)(&mut world);
+    let seen = seen.and_then(|seen| world.secrecy().map(|()| seen));
+    match &seen {
+        Ok(seen) => {
+            say(&format!("{} secrets looked for", world.secrets()));
+            say(&format!("{SEEN}{}", world.needles.redact(seen)));
+        }
+        Err(error) => {
+            world.learn();
+            say(&world.diagnosis());
+            let text = world.needles.redact(&format!("{error:#}"));
+            say(&format!(
+                "{FAILED}{}",
+                text.split_whitespace().collect::<Vec<_>>().join(" ")
+            ));
+        }
+    }
+    Ok(seen.is_ok())
+}

@@ -1,0 +1,51 @@
+//! The fault suite: what breaks in real life is broken on purpose, and what must come of it is looked for. Each fault
+//! ends with the same data and a working API, or with a refusal that names the cause.
+//!
+//! By hand, as root, with the unpacked root file system of the front-end's image (`cargo xtask faults` unpacks it):
+//!
+//! ```text
+//! cargo run -p faults -- --rootfs .state/faults/rootfs --only wrong-password
+//! ```
+//!
+//! Every fault has network, mounts and processes of its own (`unshare`), in which a real MariaDB runs and the image is a
+//! container as the chart makes it: runc, read-only root, uid 9869, no capabilities, `onepod` as PID 1. Nothing of it
+//! outlives the fault. What the image's simulated OpenNebula waits by the clock is shortened (`--time-scale`).
+//!
+//! What is real: the image, onepod, MariaDB, runc, the kernel. What is not: OpenNebula's daemons, and the kubelet, whose part
+//! (mounts, Secrets that change, containers started again) `front_end/` plays. Seccomp profiles and cgroup limits are absent.
+//! The last lines are a table of the faults, then `N passed, N failed`; the exit status is 1 when one failed.
+
+mod fault;
+mod inside;
+mod progress;
+mod report;
+mod settings;
+mod suite;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::settings::{Settings, Verb};
+
+fn main() -> ExitCode {
+    let settings = Settings::parse();
+    let passed = match &settings.verb {
+        _ if settings.list => {
+            for fault in fault::all() {
+                progress::say(&fault.line());
+            }
+            Ok(true)
+        }
+        Some(Verb::Inside { fault }) => inside::run(fault, &settings),
+        None => suite::run(&settings),
+    };
+    match passed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            progress::say(&format!("faults: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What a fault works with: the image, a database, a pod, and the data that must still be there afterwards.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::api::{self, Value};
+use crate::front_end::{Console, Container, Image, ONEADMIN, Pod};
+use crate::mariadb::Database;
+use crate::secrecy::{Needles, Watcher};
+
+/// Where oned answers.
+const API: &str = "127.0.0.1:2633";
+/// Files of the user on the volume: an image file, and a hook.
+const FILES: [&str; 2] = ["datastores/1/kept", "remotes/hooks/kept"];
+
+/// Everything of one fault.
+pub struct World {
+    /// The image; what is changed in it holds for containers that are started afterwards, and for programs at once.
+    pub image: Image,
+    /// The database.
+    pub database: Database,
+    /// The pod.
+    pub pod: Pod,
+    /// The password of oneadmin that must be good now.
+    pub oneadmin: String,
+    /// What must not be seen anywhere.
+    pub needles: Needles,
+    dir: PathBuf,
+    watcher: Watcher,
+    /// Places with logs of pods beside the first.
+    others: Vec<PathBuf>,
+}
+
+/// What was put into OpenNebula before the fault.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    mark: String,
+    vm: i64,
+}
+
+impl World {
+    /// Makes everything and starts the database, but no front-end. `dir` is empty; namespaces and their loopback are there;
+    /// `template` is what [`crate::mariadb::template`] made.
+    pub fn new(dir: &Path, image: Image, template: &Path) -> Result<Self> {
+        let mut database = Database::install(&dir.join("mariadb"), template)?;
+        database.start()?;
+        let (oneadmin, password) = (word(24), word(24));
+        database.grant(&password)?;
+        let secret = BTreeMap::from([
+            ("oneadmin-password".to_owned(), oneadmin.clone()),
+            ("one-key".to_owned(), hexadecimal(64)),
+            ("fireedge-key".to_owned(), word(32)),
+        ]);
+        let pod = Pod::new(&dir.join("opennebula"), secret, &password)?;
+        let mut world = Self {
+            database,
+            pod,
+            oneadmin,
+            needles: Needles::default(),
+            dir: dir.to_owned(),
+            image,
+            watcher: Watcher::start(),
+            others: Vec::new(),
+        };
+        world.needles.add("database password", &password);
+        world.learn();
+        Ok(world)
+    }
+
+    /// Starts the front-end's container.
+    pub fn start(&mut self) -> Result<Container> {
+        Container::start(self.image.root(), &mut self.pod, Console::File)
+    }
+
+    /// The same with a pipe that somebody reads or does not.
+    pub fn start_into_pipe(&mut self) -> Result<Container> {
+        Container::start(self.image.root(), &mut self.pod, Console::Pipe)
+    }
+
+    /// Starts the front-end, and puts something into it that can be lost.
+    pub fn start_with_data(&mut self) -> Result<(Container, Kept)> {
+        let mut front_end = self.start()?;
+        front_end.started()?;
+        Ok((front_end, self.furnish()?))
+    }
+
+    /// Another pod with the same Secrets, a volume of its own and another port for its health, and its container.
+    pub fn start_another(&mut self, name: &str, password: &str) -> Result<(Pod, Container)> {
+        let mut pod = Pod::new(&self.dir.join(name), self.pod.secret().clone(), password)?;
+        pod.environment
+            .insert("ONEPOD_LISTEN".to_owned(), "0.0.0.0:8081".to_owned());
+        self.others.push(self.dir.join(name));
+        let container = Container::start(self.image.root(), &mut pod, Console::File)?;
+        Ok((pod, container))
+    }
+
+    /// A call of the API as oneadmin.
+    pub fn call(&self, method: &str, arguments: &[Value<'_>]) -> Result<String> {
+        call_as(&format!("oneadmin:{}", self.oneadmin), method, arguments)
+    }
+
+    /// Makes a user, a host, a VM and files of the user.
+    pub fn furnish(&self) -> Result<Kept> {
+        let mark = word(16);
+        self.call(
+            "one.user.allocate",
+            &[
+                Value::Text(&mark),
+                Value::Text(&word(24)),
+                Value::Text("core"),
+                Value::Empty,
+            ],
+        )?;
+        let host = [
+            Value::Text(&mark),
+            Value::Text("kvm"),
+            Value::Text("kvm"),
+            Value::Int(-1),
+        ];
+        self.call("one.host.allocate", &host)?;
+        let template = format!("NAME = \"{mark}\"\nCPU = 1\nMEMORY = 64\nMARK = \"{mark}\"\n");
+        let vm = self.call("one.vm.allocate", &[Value::Text(&template), Value::Bool(true)])?;
+        for file in FILES {
+            let file = self.pod.volume().join(file);
+            let parent = file.parent().context("a file in no folder")?;
+            fs::create_dir_all(parent)?;
+            fs::write(&file, &mark)?;
+            chown(&file, Some(ONEADMIN), Some(ONEADMIN))?;
+        }
+        Ok(Kept {
+            mark,
+            vm: vm.parse().context("the id of a VM")?,
+        })
+    }
+
+    /// Whether everything is there, and the API takes something new.
+    pub fn check(&self, kept: &Kept) -> Result<()> {
+        self.check_database(kept)?;
+        self.check_files(kept)
+    }
+
+    /// The part of it that is in the database.
+    pub fn check_database(&self, kept: &Kept) -> Result<()> {
+        for method in ["one.userpool.info", "one.hostpool.info"] {
+            ensure!(
+                self.call(method, &[])?.contains(&kept.mark),
+                "{method} does not have what was made before the fault"
+            );
+        }
+        let vm = self.call("one.vm.info", &[Value::Int(kept.vm), Value::Bool(false)])?;
+        ensure!(
+            vm.contains(&format!("<MARK><![CDATA[{}]]></MARK>", kept.mark)),
+            "VM {} is another",
+            kept.vm
+        );
+        self.writable()
+    }
+
+    /// The part of it that is on the volume.
+    pub fn check_files(&self, kept: &Kept) -> Result<()> {
+        for file in FILES {
+            let path = self.pod.volume().join(file);
+            ensure!(
+                fs::read_to_string(&path).is_ok_and(|text| text == kept.mark),
+                "{file} is not on the volume any more"
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the API takes something new.
+    pub fn writable(&self) -> Result<()> {
+        let template = format!("NAME = \"{}\"\nCPU = 1\nMEMORY = 64\n", word(12));
+        self.call("one.vm.allocate", &[Value::Text(&template), Value::Bool(true)])
+            .map(|_| ())
+    }
+
+    /// Remembers the secrets as they are now.
+    pub fn learn(&mut self) {
+        for (key, value) in self.pod.secret() {
+            self.needles.add(key, value);
+        }
+        self.needles.add_volume(&self.pod.volume());
+    }
+
+    /// Looks for every secret in everything that any process wrote, was started with, or was told.
+    pub fn secrecy(&mut self) -> Result<()> {
+        self.learn();
+        let mut found = Vec::new();
+        let mut look = |place: &str, text: &str| {
+            let names = self.needles.found_in(text);
+            found.extend(names.iter().map(|name| format!("{name} in {place}")));
+        };
+        for (place, text) in self.watcher.texts() {
+            look(&place, &text);
+        }
+        for (place, text) in self.written() {
+            look(&place, &text);
+        }
+        ensure!(found.is_empty(), "secrets are seen: {}", found.join(", "));
+        Ok(())
+    }
+
+    /// Everything that was written where people read it.
+    fn written(&self) -> Vec<(String, String)> {
+        let mut texts = Vec::new();
+        for pod in self.others.iter().chain([&self.dir.join("opennebula")]) {
+            texts_below(&pod.join("log"), &mut texts);
+            for entry in fs::read_dir(pod).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().starts_with("container-") {
+                    texts_below(&entry.path().join("console"), &mut texts);
+                }
+            }
+            texts_below(&pod.join("termination-log"), &mut texts);
+            texts_below(&pod.join("volume/config"), &mut texts);
+        }
+        texts
+    }
+
+    /// For a person who looks why a fault ended otherwise: the ends of all logs, without secrets.
+    #[must_use]
+    pub fn diagnosis(&self) -> String {
+        let mut text = String::new();
+        for (place, written) in self
+            .written()
+            .into_iter()
+            .chain([("MariaDB".to_owned(), self.database.log())])
+        {
+            let lines: Vec<&str> = written.lines().collect();
+            let end = lines[lines.len().saturating_sub(60)..].join("\n");
+            let _ = writeln!(text, "---- the end of {place}\n{end}");
+        }
+        self.needles.redact(&text)
+    }
+
+    /// How many secrets are looked for.
+    #[must_use]
+    pub fn secrets(&self) -> usize {
+        self.needles.count()
+    }
+}
+
+/// A call of the API in the name of a session, `user:password`.
+pub fn call_as(session: &str, method: &str, arguments: &[Value<'_>]) -> Result<String> {
+    let address: SocketAddr = API.parse()?;
+    api::call(address, session, method, arguments)
+}
+
+/// All files below a path.
+fn texts_below(path: &Path, texts: &mut Vec<(String, String)>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            texts_below(&entry.path(), texts);
+        }
+    } else if let Ok(bytes) = fs::read(path) {
+        texts.push((
+            path.display().to_string(),
+            String::from_utf8_lossy(&bytes).into_owned(),
+        ));
+    }
+}
+
+/// Random letters and digits.
+#[must_use]
+pub fn word(length: usize) -> String {
+    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    letters(LETTERS, length)
+}
+
+/// Random hexadecimal digits.
+#[must_use]
+pub fn hexadecimal(length: usize) -> String {
+    const DIGITS: &[u8] = b"0123456789abcdef";
+    letters(DIGITS, length)
+}
+
+fn letters(from: &[u8], length: usize) -> String {
+    (0..length)
+        .filter_map(|_| from.get(usize::from(rand::random::<u8>()) % from.len()))
+        .map(|&byte| char::from(byte))
+        .collect()
+}
