@@ -54,6 +54,16 @@ pub(crate) const TESTS: &[Wanted] = &[
     ("git", "git"),
 ];
 
+/// For the benchmarks, beside those of the tests: the peers, and what measures them.
+pub(crate) const BENCH: &[Wanted] = &[
+    ("supervisord", "supervisor"),
+    ("s6-svscan", "s6"),
+    ("runsvdir", "runit"),
+    ("tini", "tini"),
+    ("/usr/bin/time", "time"),
+    ("/usr/share/doc/ruby-xmlrpc/copyright", "ruby-xmlrpc"),
+];
+
 /// Installs what is missing of `wanted`; returns the packages that it installed.
 pub(crate) fn install(repo: &Repo, wanted: &[&[Wanted]]) -> Result<Vec<&'static str>> {
     let packages: Vec<&str> = wanted
@@ -166,7 +176,12 @@ mod tests {
 
     #[test]
     fn every_package_is_asked_for_once() {
-        let mut names: Vec<&str> = CLUSTER.iter().chain(TESTS).map(|(_, package)| *package).collect();
+        let mut names: Vec<&str> = CLUSTER
+            .iter()
+            .chain(TESTS)
+            .chain(BENCH)
+            .map(|(_, package)| *package)
+            .collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

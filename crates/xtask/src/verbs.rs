@@ -1,5 +1,6 @@
 //! The command line: which verb, with which arguments.
 
+mod bench;
 mod check;
 mod cluster;
 mod down;
@@ -29,6 +30,12 @@ pub(crate) enum Verb {
     Test,
     /// The fast loop without a cluster: formatting, lints, unit tests, licences, charts, shell scripts
     Check,
+    /// onepod beside supervisord, s6, runit and a plain shell; rewrites docs/benchmarks.md
+    Bench {
+        /// What the benchmarks' program is told beside what it is told anyway
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Builds the images of the offline cluster
     Image,
     /// The cluster script, with this checkout's cluster: `cargo xtask cluster kubectl get pods`
@@ -60,6 +67,7 @@ impl Verb {
             Self::Down => down::run(&repo),
             Self::Test => test::run(&repo),
             Self::Check => check::run(&repo),
+            Self::Bench { args } => bench::run(&repo, &args),
             Self::Image => image::run(&repo),
             Self::Cluster { args } => cluster::run(&repo, &args),
             Self::Faults { args } => faults::run(&repo, &args),
