@@ -161,13 +161,13 @@ impl<'a> Planner<'a> {
             Entry::Directory => self.is_unchanged_directory(path),
             found => self.old(path) == Some(found),
         };
-        if unchanged {
+        if unchanged || (!is_configuration(path) && self.is_release_content(path, new, found)) {
             self.clear(path, new, found);
         } else if is_configuration(path) {
             return self.keep(path, new, found);
         } else if self.holds_a_mount(path) {
             return self.theirs(path, Difference::Mounted);
-        } else if !self.is_release_content(path, new, found) {
+        } else {
             self.aside(path);
         }
         let step = match new {

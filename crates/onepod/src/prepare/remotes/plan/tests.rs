@@ -259,10 +259,16 @@ fn without_a_record_nothing_is_removed_and_nothing_overwritten() {
 #[test]
 fn a_lost_executable_bit_comes_back_and_nothing_is_moved_for_it() {
     let new = tree([("vmm/deploy", file(1))]);
-    let mut volume = Volume::new(&tree([("vmm/deploy", plain(1))]));
+    let here = tree([("vmm/deploy", plain(1))]);
+    let mut volume = Volume::new(&here);
     let plan = volume.renew(None, &new, usize::MAX);
     assert_eq!(volume, Volume::new(&new));
     assert!(plan.findings.is_empty(), "{:?}", plan.findings);
+    // Where this release has a directory, too.
+    let next = tree([("vmm/deploy/kvm", file(2))]);
+    let mut volume = Volume::new(&here);
+    volume.renew(Some(&before(&new)), &next, usize::MAX);
+    assert_eq!(volume, Volume::new(&next));
 }
 
 #[test]
@@ -404,7 +410,7 @@ fn the_rest_is_this_release(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn nothing_of_the_users_is_lost_and_the_rest_is_this_releases((old, new, here) in trees()) {
