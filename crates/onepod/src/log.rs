@@ -1,6 +1,6 @@
 //! The one stream on standard output that carries onepod's own lines and those of every service.
 //!
-//! Whoever logs puts finished lines into a bounded buffer; one thread writes it out. A reader that stops reading fills the
+//! Whoever logs puts finished records, of one line or several, into a bounded buffer; one thread writes it out. A reader that stops reading fills the
 //! buffer, further lines are counted and dropped, and the count is reported when the stream flows again: nobody who logs
 //! ever waits. Deliberately absent: where lines come from (`supervisor/capture.rs`, `supervisor/follow.rs`).
 
@@ -17,6 +17,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 pub mod line;
 pub mod own;
 pub mod recent;
+pub(crate) mod record;
+mod shape;
 
 pub use line::{Format, Severity};
 pub use recent::{Heard, Subscription};
@@ -81,13 +83,13 @@ impl Log {
         Ok(Self { shared })
     }
 
-    /// Adds one line.
+    /// Adds one record.
     pub fn line(&self, name: &str, severity: Severity, message: &[u8]) {
         let mut batch = self.batch(name);
         batch.push(severity, message);
     }
 
-    /// Begins to add several lines of one service; they share a time and become visible together.
+    /// Begins to add several records of one service; they share a time and become visible together.
     #[must_use]
     pub fn batch<'a>(&'a self, name: &'a str) -> Batch<'a> {
         Batch {
@@ -131,7 +133,7 @@ impl Log {
     }
 }
 
-/// Several lines on their way into the stream.
+/// Several records on their way into the stream.
 #[derive(Debug)]
 pub struct Batch<'a> {
     queue: MutexGuard<'a, Queue>,
@@ -141,14 +143,29 @@ pub struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Adds one line, or counts it as dropped when the buffer is full.
+    /// The time of these records.
+    #[must_use]
+    pub fn time(&self) -> &str {
+        &self.time
+    }
+
+    /// Adds one record, or counts its lines as dropped when the buffer is full.
     pub fn push(&mut self, severity: Severity, message: &[u8]) {
+        self.add(None, severity, message);
+    }
+
+    /// The same for a record that began at an earlier time.
+    pub fn push_of(&mut self, time: &str, severity: Severity, message: &[u8]) {
+        self.add(Some(time), severity, message);
+    }
+
+    fn add(&mut self, time: Option<&str>, severity: Severity, message: &[u8]) {
         let queue = &mut *self.queue;
         queue.record.clear();
         line::append(
             &mut queue.record,
             self.log.shared.format,
-            &self.time,
+            time.unwrap_or(&self.time),
             severity,
             self.name,
             message,
@@ -157,8 +174,9 @@ impl Batch<'_> {
         queue.recent.push(self.name, record);
         // After the first drop nothing is taken until the writer comes round: the report then stands where the gap is.
         if queue.unreported > 0 || queue.bytes.len() + queue.record.len() > CAPACITY {
-            queue.unreported += 1;
-            queue.dropped += 1;
+            let lines = 1 + message.iter().filter(|byte| **byte == b'\n').count() as u64;
+            queue.unreported += lines;
+            queue.dropped += lines;
             return;
         }
         queue.bytes.extend_from_slice(&queue.record);

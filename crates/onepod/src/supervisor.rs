@@ -4,8 +4,6 @@
 //! fails; it is started again for as long as the pod lives.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -29,8 +27,9 @@ mod unit;
 
 use builtin::Builtins;
 use config::{Config, Kind};
+use follow::Follower;
 use handle::Commands;
-use machine::{Action, Event, Index, Machine, Presence, Spec, State};
+use machine::{Action, Event, Index, Machine, Spec, State};
 use unit::Unit;
 
 /// What the supervisor works with.
@@ -75,13 +74,10 @@ pub async fn supervise(
 ) {
     let stage = means.board.stage("supervise");
     let stop_within = config.stop_within;
-    let follow = tokio::spawn(follow::follow(
-        followed_files(&config, disabled),
-        means.log.clone(),
-    ));
     means.board.set_plan(plan(&config));
     let (reports, mut news) = mpsc::unbounded_channel();
     let mut supervisor = Supervisor::new(config, disabled, means, reports);
+    let follow = tokio::spawn(supervisor.follower.clone().follow());
     let mut stage = Some(stage);
     let mut asked = false;
     supervisor.means.board.set_phase(Phase::Running);
@@ -107,6 +103,7 @@ pub async fn supervise(
         }
     }
     follow.abort();
+    supervisor.follower.catch_up_all();
 }
 
 async fn until(moment: Option<Instant>) {
@@ -134,23 +131,10 @@ fn plan(config: &Config) -> Vec<PlanView> {
     config.units.iter().filter_map(view).collect()
 }
 
-fn followed_files(config: &Config, disabled: &BTreeSet<String>) -> Vec<(Arc<str>, PathBuf)> {
-    config
-        .units
-        .iter()
-        .filter(|service| unit::presence(service, disabled) == Presence::Enabled)
-        .flat_map(|service| {
-            service
-                .logs
-                .iter()
-                .map(|path| (Arc::clone(&service.name), path.clone()))
-        })
-        .collect()
-}
-
 struct Supervisor {
     machine: Machine,
     units: Vec<Unit>,
+    follower: Follower,
     means: Means,
     reports: mpsc::UnboundedSender<Report>,
     began: Instant,
@@ -180,10 +164,17 @@ impl Supervisor {
             })
             .collect();
         let machine = Machine::new(specs);
-        let units = services.into_iter().map(Unit::new).collect();
+        let units: Vec<Unit> = services.into_iter().map(Unit::new).collect();
+        let sources = units
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !matches!(machine.state(*index), State::Off | State::Absent))
+            .flat_map(|(_, unit)| unit.log_files())
+            .collect();
         let supervisor = Self {
             machine,
             units,
+            follower: Follower::new(sources, &means.log),
             means,
             reports,
             began: Instant::now(),
@@ -280,6 +271,7 @@ impl Supervisor {
             }
             News::Ended(exit) => {
                 let asked = matches!(self.machine.state(service), State::Stopping { .. });
+                self.follower.catch_up(unit.name());
                 unit.ended(exit);
                 let ended = Event::Ended {
                     service,

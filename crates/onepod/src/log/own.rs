@@ -34,10 +34,7 @@ impl Subscriber for Own {
         };
         let mut text = Text(String::new());
         event.record(&mut text);
-        let mut batch = self.log.batch(OWN_NAME);
-        for line in text.0.lines() {
-            batch.push(severity, line.as_bytes());
-        }
+        self.log.line(OWN_NAME, severity, text.0.trim_end().as_bytes());
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

@@ -1,17 +1,24 @@
-//! What a service prints, line by line into the stream: its pipes while it lives, and its last lines for later.
+//! What a service prints, as records into the stream: its pipes while it lives, and its last lines for later.
+//!
+//! The last record waits a moment for lines that belong to it; a source that is silent has no timer.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::net::unix::pipe::Receiver;
+use tokio::time::{Instant, sleep_until};
 
-use crate::log::Log;
-use crate::log::line::classify;
+use crate::log::record::{Records, Sink};
+use crate::log::{Batch, Log, Severity};
 
-/// Lines longer than this are split.
-const LONGEST: usize = 16 * 1024;
+/// How long a record waits for another line that belongs to it.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// How long a record waits for further lines altogether.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many of a service's last lines are kept.
 const KEPT: usize = 20;
@@ -68,14 +75,25 @@ impl Tail {
     }
 }
 
-/// Cuts one source of bytes into lines of the stream.
+/// Turns one source of bytes into records of the stream.
 #[derive(Debug)]
 pub struct Lines {
     name: Arc<str>,
     log: Log,
     tail: Tail,
-    /// The beginning of a line whose end has not come yet; shorter than [`LONGEST`].
-    pending: Vec<u8>,
+    records: Records,
+    /// The record that waits for further lines.
+    waiting: Option<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// When its first line came, as the stream writes it.
+    time: String,
+    /// When it is given at the latest.
+    latest: Instant,
+    /// When it is given unless another line comes.
+    until: Instant,
 }
 
 impl Lines {
@@ -86,65 +104,87 @@ impl Lines {
             name,
             log,
             tail,
-            pending: Vec::new(),
+            records: Records::default(),
+            waiting: None,
         }
+    }
+
+    /// Another source of the same service.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::new(Arc::clone(&self.name), self.log.clone(), self.tail.clone())
     }
 
     /// Takes the next bytes.
     pub fn feed(&mut self, chunk: &[u8]) {
-        let mut batch = self.log.batch(&self.name);
-        let mut tail = self.tail.lock();
-        let mut emit = |line: &[u8]| {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let (severity, message) = classify(line);
-            batch.push(severity, message);
-            Tail::push(&mut tail, message);
-        };
-        for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
-            match piece.strip_suffix(b"\n") {
-                Some(line) if self.pending.is_empty() && line.len() <= LONGEST => emit(line),
-                Some(line) => {
-                    self.pending.extend_from_slice(line);
-                    split_long(&mut self.pending, &mut emit);
-                    emit(&self.pending);
-                    self.pending.clear();
-                }
-                None => {
-                    self.pending.extend_from_slice(piece);
-                    split_long(&mut self.pending, &mut emit);
-                }
+        let given = self.with(|records, output| records.feed(chunk, output));
+        if !self.records.waits() {
+            self.waiting = None;
+            return;
+        }
+        let now = Instant::now();
+        match &mut self.waiting {
+            // The record that was there has been given: what waits now came with this chunk.
+            Some(waiting) if given.is_none() => waiting.until = waiting.latest.min(now + QUIET),
+            waiting => {
+                *waiting = Some(Waiting {
+                    time: given.unwrap_or_default(),
+                    latest: now + PATIENCE,
+                    until: now + QUIET,
+                });
             }
         }
-        if self.pending.is_empty() {
-            self.pending = Vec::new();
-        }
+    }
+
+    /// When [`Lines::flush`] is due; none while nothing waits.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.waiting.as_ref().map(|waiting| waiting.until)
+    }
+
+    /// Nothing more is waited for.
+    pub fn flush(&mut self) {
+        self.with(|records, output| records.flush(output));
+        self.waiting = None;
     }
 
     /// The source has ended: a line without its newline is a line now.
     pub fn end(&mut self) {
-        if !self.pending.is_empty() {
-            self.feed(b"\n");
+        self.with(|records, output| records.end(output));
+        self.waiting = None;
+    }
+
+    /// Has the records do something; the time of now when a record that waits did not wait before.
+    fn with(&mut self, work: impl FnOnce(&mut Records, &mut Output<'_>)) -> Option<String> {
+        let mut output = Output {
+            batch: self.log.batch(&self.name),
+            tail: self.tail.lock(),
+            earlier: self.waiting.as_ref().map(|waiting| waiting.time.as_str()),
+        };
+        work(&mut self.records, &mut output);
+        output.earlier.is_none().then(|| output.batch.time().to_owned())
+    }
+}
+
+/// Where the records of one chunk go.
+struct Output<'a> {
+    batch: Batch<'a>,
+    tail: MutexGuard<'a, VecDeque<Vec<u8>>>,
+    /// The time of the first record, if it began in an earlier chunk.
+    earlier: Option<&'a str>,
+}
+
+impl Sink for Output<'_> {
+    fn line(&mut self, message: &[u8]) {
+        Tail::push(&mut self.tail, message);
+    }
+
+    fn record(&mut self, severity: Severity, message: &[u8]) {
+        match self.earlier.take() {
+            Some(time) => self.batch.push_of(time, severity, message),
+            None => self.batch.push(severity, message),
         }
     }
-}
-
-/// Emits the front of `pending` in pieces until the rest is no longer than [`LONGEST`].
-fn split_long(pending: &mut Vec<u8>, emit: &mut impl FnMut(&[u8])) {
-    while pending.len() > LONGEST {
-        let cut = cut_before(pending, LONGEST);
-        emit(pending.get(..cut).unwrap_or_default());
-        pending.drain(..cut);
-    }
-}
-
-/// The place at or before `limit` where no UTF-8 character is cut in two.
-fn cut_before(bytes: &[u8], limit: usize) -> usize {
-    let starts_a_character = |place: &usize| bytes.get(*place).is_none_or(|byte| byte & 0xc0 != 0x80);
-    // A character has at most four bytes; what has no start in reach is not UTF-8.
-    (limit.saturating_sub(3)..=limit)
-        .rev()
-        .find(starts_a_character)
-        .unwrap_or(limit)
 }
 
 /// One pipe of a running service.
@@ -163,7 +203,16 @@ impl Capture {
         };
         let reading = capture.clone();
         tokio::spawn(async move {
-            while reading.pipe.readable().await.is_ok() {
+            loop {
+                let due = reading.lock().due();
+                tokio::select! {
+                    biased;
+                    readable = reading.pipe.readable() => if readable.is_err() { break },
+                    () = until(due) => {
+                        reading.lock().flush();
+                        continue;
+                    }
+                }
                 match reading.read(|buffer| reading.pipe.try_read(buffer)) {
                     Ok(0) => break,
                     Ok(_) => {}
@@ -201,6 +250,14 @@ impl Capture {
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for a moment; for ever when there is none.
+pub(super) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

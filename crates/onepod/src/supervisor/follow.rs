@@ -1,20 +1,23 @@
 //! Follows the log files that OpenNebula insists on writing: their lines join the stream under the service's name.
 //!
 //! Growth, truncation (logrotate's copytruncate) and replacement by a new file are noticed through inotify on the files'
-//! directories, and where that is not to be had, by a look each second. What is written between the last look and a
-//! truncation is lost, as with every follower. Deliberately absent: rotating anything.
+//! directories, and where that is not to be had, by a look each second. A file that was replaced is read on for as long as
+//! its writer keeps it open; what was copied away before a truncation is read from the copy. Deliberately absent: rotating
+//! anything.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use tokio::net::unix::pipe::Receiver;
+use tokio::time::Instant;
 
-use super::capture::{Lines, Tail};
+use super::capture::{Lines, Tail, until};
 use crate::log::Log;
 
 /// Time between looks where the kernel does not tell of changes.
@@ -23,118 +26,405 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How much of one file is read before the next one has its turn, in bytes.
 const CHUNK: usize = 16 * 1024;
 
-/// Follows log files until it is dropped: `files` are pairs of a service's name and a path.
-///
-/// What stands in a file when this begins is old and left out; a file that appears later is read from its start.
-pub async fn follow(files: Vec<(Arc<str>, PathBuf)>, log: Log) {
-    if files.is_empty() {
-        return;
+/// So many bytes before the place that was read up to tell whether a file is still the one that was read.
+const MARK: usize = 64;
+
+/// How much is read at once on behalf of a service that has ended, in chunks of each file.
+const CATCH_UP: usize = 64;
+
+/// Log files of one service.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The service's name.
+    pub name: Arc<str>,
+    /// The file; its name may hold one `*`.
+    pub path: PathBuf,
+    /// Where the service's last lines are kept.
+    pub tail: Tail,
+}
+
+/// Follows files. Clones share what was read.
+#[derive(Debug, Clone)]
+pub struct Follower {
+    sources: Arc<Mutex<Vec<Followed>>>,
+}
+
+impl Follower {
+    /// Takes notice of the files: what stands in them now is old and left out; a file that appears later is read from its
+    /// start.
+    #[must_use]
+    pub fn new(sources: Vec<Source>, log: &Log) -> Self {
+        let sources = sources
+            .into_iter()
+            .map(|source| Followed::new(source, log))
+            .collect();
+        Self {
+            sources: Arc::new(Mutex::new(sources)),
+        }
     }
-    let mut followed: Vec<Followed> = files
-        .into_iter()
-        .map(|(name, path)| Followed::at_end(path, Lines::new(name, log.clone(), Tail::default())))
-        .collect();
-    let watch = watch(followed.iter().map(|file| file.path.as_path())).ok();
-    loop {
-        // Every file has its turn before one of them has the next.
-        while followed
+
+    /// Follows the files until it is dropped.
+    pub async fn follow(self) {
+        let watch = watch(&self.directories()).ok();
+        if self.lock().is_empty() {
+            return;
+        }
+        loop {
+            // Every file has its turn before one of them has the next.
+            while self.look() {
+                tokio::task::yield_now().await;
+            }
+            let due = self.due();
+            tokio::select! {
+                biased;
+                () = changed(watch.as_ref()) => {}
+                () = until(due) => self.flush(Instant::now()),
+            }
+        }
+    }
+
+    /// Reads what a service has written up to now, for whoever wants to hear its last words.
+    pub fn catch_up(&self, name: &str) {
+        for source in self.lock().iter_mut().filter(|source| &*source.name == name) {
+            source.catch_up();
+        }
+    }
+
+    /// Reads what all services have written up to now.
+    pub fn catch_up_all(&self) {
+        self.lock().iter_mut().for_each(Followed::catch_up);
+    }
+
+    /// Reads one chunk of each file; true when there may be more.
+    fn look(&self) -> bool {
+        let mut more = false;
+        for source in self.lock().iter_mut() {
+            more |= source.look();
+        }
+        more
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.lock()
             .iter_mut()
-            .filter_map(|file| file.look().then_some(()))
-            .count()
-            > 0
-        {
-            tokio::task::yield_now().await;
+            .flat_map(Followed::lines)
+            .filter_map(|lines| lines.due())
+            .min()
+    }
+
+    fn flush(&self, now: Instant) {
+        let mut sources = self.lock();
+        let lines = sources.iter_mut().flat_map(Followed::lines);
+        for lines in lines.filter(|lines| lines.due().is_some_and(|due| due <= now)) {
+            lines.flush();
         }
-        match &watch {
-            Some(watch) if wait(watch).await.is_ok() => {}
-            _ => tokio::time::sleep(LOOK).await,
-        }
+    }
+
+    fn directories(&self) -> Vec<PathBuf> {
+        self.lock()
+            .iter()
+            .map(|source| source.pattern.directory.clone())
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Followed>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One file of the list.
+/// One entry of a service's list of files.
 #[derive(Debug)]
 struct Followed {
-    path: PathBuf,
+    name: Arc<str>,
+    pattern: Pattern,
+    /// For files that appear.
     lines: Lines,
-    open: Option<Open>,
+    files: BTreeMap<PathBuf, Place>,
+}
+
+/// Which files are meant.
+#[derive(Debug)]
+struct Pattern {
+    directory: PathBuf,
+    /// What the name begins with, and what it ends with where anything may be in between.
+    name: (String, Option<String>),
+}
+
+/// What a path named, and what it names now.
+#[derive(Debug, Default)]
+struct Place {
+    current: Option<Open>,
+    /// The file that was replaced; its writer may not have noticed yet.
+    replaced: Option<Open>,
 }
 
 #[derive(Debug)]
 struct Open {
     file: File,
+    lines: Lines,
     /// Device and inode: what a path names may change.
     identity: (u64, u64),
     read: u64,
+    /// The last bytes that were read.
+    mark: Vec<u8>,
+}
+
+impl Followed {
+    fn new(source: Source, log: &Log) -> Self {
+        let lines = Lines::new(Arc::clone(&source.name), log.clone(), source.tail);
+        let pattern = Pattern::new(&source.path);
+        let files = pattern
+            .paths()
+            .into_iter()
+            .map(|path| {
+                let current = Open::at_end(&path, lines.another()).ok();
+                let place = Place {
+                    current,
+                    replaced: None,
+                };
+                (path, place)
+            })
+            .collect();
+        Self {
+            name: source.name,
+            pattern,
+            lines,
+            files,
+        }
+    }
+
+    fn look(&mut self) -> bool {
+        for path in self.pattern.paths() {
+            // A file that got another name is read already.
+            if !self.files.contains_key(&path) && !self.reads(identity(&path)) {
+                self.files.insert(path, Place::default());
+            }
+        }
+        let mut more = false;
+        self.files.retain(|path, place| {
+            more |= place.look(path, &self.lines);
+            place.current.is_some() || place.replaced.is_some()
+        });
+        more
+    }
+
+    fn reads(&self, identity: Option<(u64, u64)>) -> bool {
+        let mut open = self
+            .files
+            .values()
+            .flat_map(|place| [&place.current, &place.replaced])
+            .flatten();
+        identity.is_some_and(|identity| open.any(|open| open.identity == identity))
+    }
+
+    fn catch_up(&mut self) {
+        // A service that has ended may have left somebody who writes on: a bound keeps this from going on for ever.
+        for _ in 0..CATCH_UP {
+            if !self.look() {
+                break;
+            }
+        }
+        self.lines().for_each(Lines::flush);
+    }
+
+    fn lines(&mut self) -> impl Iterator<Item = &mut Lines> {
+        self.files
+            .values_mut()
+            .flat_map(|place| [&mut place.current, &mut place.replaced])
+            .flatten()
+            .map(|open| &mut open.lines)
+    }
+}
+
+impl Pattern {
+    fn new(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self {
+            directory: path.parent().unwrap_or(path).to_owned(),
+            name: match name.split_once('*') {
+                Some((start, end)) => (start.to_owned(), Some(end.to_owned())),
+                None => (name.into_owned(), None),
+            },
+        }
+    }
+
+    /// The files that are meant and may be there.
+    fn paths(&self) -> Vec<PathBuf> {
+        let (start, end) = &self.name;
+        let Some(end) = end else {
+            return vec![self.directory.join(start)];
+        };
+        let Ok(entries) = self.directory.read_dir() else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.to_owned()))
+            .filter(|name| {
+                name.strip_prefix(start.as_str())
+                    .is_some_and(|rest| rest.ends_with(end))
+            })
+            .map(|name| self.directory.join(name))
+            .collect()
+    }
+}
+
+impl Place {
+    /// Reads one chunk of what is new; true when there may be more.
+    fn look(&mut self, path: &Path, lines: &Lines) -> bool {
+        let mut more = false;
+        if let Some(replaced) = &mut self.replaced {
+            let same = replaced.is_same();
+            if same && replaced.read_on(path) {
+                // What it says comes before what the new one says.
+                replaced.lines.flush();
+                more = true;
+            }
+            // Nobody finds a file without a name, and one that became another text is no log any more.
+            if !more && (!same || replaced.is_deleted()) {
+                replaced.lines.end();
+                self.replaced = None;
+            }
+        }
+        let Some(open) = &mut self.current else {
+            self.current = Open::at_start(path, lines.another()).ok();
+            return more || self.current.is_some();
+        };
+        if open.read_on(path) {
+            return true;
+        }
+        // The old file is read to its end: has the path got a new one?
+        let named = identity(path);
+        if named == Some(open.identity) {
+            return more;
+        }
+        open.lines.flush();
+        let new = Open::at_start(path, lines.another()).ok();
+        if let Some(mut earlier) = std::mem::replace(&mut self.replaced, self.current.take()) {
+            earlier.lines.end();
+        }
+        self.current = new;
+        more || self.current.is_some()
+    }
 }
 
 impl Open {
-    fn new(path: &Path) -> io::Result<Self> {
+    fn at_start(path: &Path, lines: Lines) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         Ok(Self {
             file,
+            lines,
             identity: (metadata.dev(), metadata.ino()),
             read: 0,
+            mark: Vec::new(),
         })
     }
-}
 
-impl Followed {
-    fn at_end(path: PathBuf, lines: Lines) -> Self {
-        let open = Open::new(&path).ok().and_then(|mut open| {
-            open.read = open.file.seek(SeekFrom::End(0)).ok()?;
-            Some(open)
-        });
-        Self { path, lines, open }
+    fn at_end(path: &Path, lines: Lines) -> io::Result<Self> {
+        let mut open = Self::at_start(path, lines)?;
+        open.read = open.file.metadata()?.len();
+        let mark = open.read.min(MARK as u64);
+        open.mark = vec![0; usize::try_from(mark).unwrap_or(MARK)];
+        open.file.read_exact_at(&mut open.mark, open.read - mark)?;
+        Ok(open)
     }
 
-    /// Reads one chunk of what is new; true when there may be more.
-    fn look(&mut self) -> bool {
-        let Some(open) = &mut self.open else {
-            self.open = Open::new(&self.path).ok();
-            return self.open.is_some();
-        };
-        if open
-            .file
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() < open.read)
-        {
-            open.read = 0;
-            // A regular file can always be wound back.
-            let _ = open.file.seek(SeekFrom::Start(0));
+    /// Takes the next chunk; true when there was one.
+    fn read_on(&mut self, path: &Path) -> bool {
+        if !self.is_same() {
+            self.take_rest_of_copy(path);
+            self.lines.end();
+            self.read = 0;
+            self.mark.clear();
         }
         let mut buffer = [0; CHUNK];
-        let length = open.file.read(&mut buffer).unwrap_or(0);
-        if length > 0 {
-            open.read += length as u64;
-            self.lines.feed(buffer.get(..length).unwrap_or_default());
-            return true;
+        let length = self.file.read_at(&mut buffer, self.read).unwrap_or(0);
+        self.take(buffer.get(..length).unwrap_or_default());
+        length > 0
+    }
+
+    fn take(&mut self, chunk: &[u8]) {
+        self.read += chunk.len() as u64;
+        self.mark
+            .extend(chunk.iter().skip(chunk.len().saturating_sub(MARK)));
+        self.mark.drain(..self.mark.len().saturating_sub(MARK));
+        self.lines.feed(chunk);
+    }
+
+    /// Whether what was read still stands there. A file that was cut and has grown again since need not be shorter, but it is
+    /// another text.
+    fn is_same(&self) -> bool {
+        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
+        length >= self.read && self.is_marked(&self.file)
+    }
+
+    /// Whether a file is the one that was read, up to the place that was read.
+    fn is_marked(&self, file: &File) -> bool {
+        let mut found = [0; MARK];
+        let Some(found) = found.get_mut(..self.mark.len()) else {
+            return false;
+        };
+        file.read_exact_at(found, self.read - found.len() as u64).is_ok() && *found == *self.mark
+    }
+
+    /// Reads what stood behind the place that was read when the file was copied to `NAME.1` and then cut.
+    fn take_rest_of_copy(&mut self, path: &Path) {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".1");
+        let Ok(copy) = File::open(name) else {
+            return;
+        };
+        // Without a mark nothing tells whose copy it is.
+        if self.mark.is_empty() || !self.is_marked(&copy) {
+            return;
         }
-        // The old file is read to its end: has the path got a new one?
-        let identity = std::fs::metadata(&self.path).map(|metadata| (metadata.dev(), metadata.ino()));
-        if identity.is_ok_and(|identity| identity != open.identity) {
-            self.lines.end();
-            self.open = Open::new(&self.path).ok();
-            return self.open.is_some();
+        let mut buffer = [0; CHUNK];
+        for _ in 0..CATCH_UP {
+            let length = copy.read_at(&mut buffer, self.read).unwrap_or(0);
+            if length == 0 {
+                break;
+            }
+            self.take(buffer.get(..length).unwrap_or_default());
         }
-        false
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.file
+            .metadata()
+            .map_or(true, |metadata| metadata.nlink() == 0)
     }
 }
 
-/// Has the kernel tell of changes in the directories of these files.
-fn watch<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<Receiver> {
+/// Device and inode of what a path names.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Has the kernel tell of changes in these directories.
+fn watch(directories: &[PathBuf]) -> io::Result<Receiver> {
     let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
     let changes = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
-    for path in paths {
-        inotify::add_watch(&watch, path.parent().unwrap_or(path), changes)?;
+    for directory in directories {
+        inotify::add_watch(&watch, directory, changes)?;
     }
     // Not a pipe, but read like one: tokio's general type for descriptors is deprecated in its safe form.
     Receiver::from_owned_fd_unchecked(watch)
 }
 
+/// Waits for a change, or for the time of the next look where nobody tells of changes.
+async fn changed(watch: Option<&Receiver>) {
+    let told = match watch {
+        Some(watch) => notices(watch).await,
+        None => Err(io::ErrorKind::Unsupported.into()),
+    };
+    if told.is_err() {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// Waits for a change and takes all notices of changes so far: which file they are about does not matter.
-async fn wait(watch: &Receiver) -> io::Result<()> {
+async fn notices(watch: &Receiver) -> io::Result<()> {
     watch.readable().await?;
     let mut notices = [0; 4096];
     loop {
@@ -145,3 +435,6 @@ async fn wait(watch: &Receiver) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::capture::{Capture, Lines, Tail};
 use super::config::{Kind, Readiness, Unit as Service, Work};
+use super::follow::Source;
 use super::machine::{Index, Presence, State};
 use super::probe::{self, Probe};
 use super::{Means, News, Report};
@@ -81,6 +82,16 @@ impl Unit {
             .installed
             .as_ref()
             .map_or_else(String::new, |path| path.display().to_string())
+    }
+
+    /// The files in which it logs.
+    pub(super) fn log_files(&self) -> Vec<Source> {
+        let source = |path: &PathBuf| Source {
+            name: Arc::clone(&self.service.name),
+            path: path.clone(),
+            tail: self.tail.clone(),
+        };
+        self.service.logs.iter().map(source).collect()
     }
 
     /// Starts a run. The error is a sentence for people.

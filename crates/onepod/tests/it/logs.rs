@@ -50,7 +50,7 @@ fn a_reader_that_does_not_read_blocks_no_service_and_hears_how_much_it_missed() 
 #[test]
 fn long_lines_are_split_and_broken_ones_replaced_and_severities_kept() {
     let script = "head -c 40000 /dev/zero | tr '\\0' x; echo; printf 'b\\377d\\n'; printf '\\033[31mred\\033[0m\\n'
-        echo 'Mon Nov 23 10:14:29 2026 [Z0][ONE][E]: it failed'; printf 'no newline'; touch ready-$NAME; sleep 1000";
+        echo 'Mon Nov 23 10:14:29 2026 [Z0][ONE][E]: it failed' >&2; printf 'no newline'; touch ready-$NAME; sleep 1000";
     let pod = Services::new().script("a", script, "").start();
     pod.until_ok("/startupz");
     let (_, output) = pod.stop();
