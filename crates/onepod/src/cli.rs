@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::verbs::{check, probe, run, secrets, status, verify};
+use crate::verbs::{check, logs, probe, restart, run, secrets, status, verify};
 
 /// PID 1 of the OpenNebula image.
 #[derive(Debug, Parser)]
@@ -24,6 +24,10 @@ pub enum Verb {
     Probe(probe::Args),
     /// Show services, states, restarts and memory of the running pod
     Status(status::Args),
+    /// Stop one service of the running pod and start it again, or run a task or timer now
+    Restart(restart::Args),
+    /// Print the last lines of a service of the running pod, and follow them
+    Logs(logs::Args),
     /// Log in and reach every part of a running OpenNebula (the helm test)
     Verify(verify::Args),
     /// Make the Secrets that are missing (the chart's Job)

@@ -16,6 +16,7 @@ use axum::{Json, Router};
 use tokio::net::TcpListener;
 
 mod connections;
+pub mod control;
 mod metrics;
 mod report;
 pub mod usage;

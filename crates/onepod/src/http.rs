@@ -1,14 +1,17 @@
-//! One GET over HTTP/1.1: for probes, and for the verbs that ask a running pod.
+//! One exchange over HTTP/1.1: for probes, and for the verbs that ask a running pod, over TCP or over its control socket.
 //!
-//! Deliberately absent: TLS, redirects, kept connections, anything but GET.
+//! Deliberately absent: TLS, redirects, kept connections, bodies of requests.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{Request, Uri, header};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, Uri, header};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
 /// The longest body that is taken, in bytes.
 const LONGEST_BODY: usize = 4 * 1024 * 1024;
@@ -31,7 +34,7 @@ pub enum HttpError {
     /// No connection.
     #[error("cannot connect to {authority}: {source}")]
     Connect {
-        /// host:port.
+        /// host:port, or the socket.
         authority: String,
         /// The system's reason.
         source: std::io::Error,
@@ -39,7 +42,7 @@ pub enum HttpError {
     /// The connection broke, or what came was not HTTP.
     #[error("{authority} does not answer in HTTP: {source}")]
     Protocol {
-        /// host:port.
+        /// host:port, or the socket.
         authority: String,
         /// Where it broke.
         source: hyper::Error,
@@ -47,7 +50,7 @@ pub enum HttpError {
     /// The body is too long or broke off.
     #[error("the answer of {authority} cannot be read: {reason}")]
     Body {
-        /// host:port.
+        /// host:port, or the socket.
         authority: String,
         /// Why.
         reason: String,
@@ -55,7 +58,7 @@ pub enum HttpError {
     /// It took too long.
     #[error("no answer from {authority} within {} s", .limit.as_secs_f64())]
     Late {
-        /// host:port.
+        /// host:port, or the socket.
         authority: String,
         /// The limit.
         limit: Duration,
@@ -65,19 +68,8 @@ pub enum HttpError {
 /// Asks for a URL, redirects not followed, and reads the answer; `limit` is for all of it, the host's name included.
 pub async fn get(url: &str, limit: Duration) -> Result<Answer, HttpError> {
     let target = Target::parse(url)?;
-    within(&target, limit, async {
-        let (status, body) = target.ask().await?;
-        let body = Limited::new(body, LONGEST_BODY)
-            .collect()
-            .await
-            .map_err(|error| HttpError::Body {
-                authority: target.authority.clone(),
-                reason: error.to_string(),
-            })?;
-        Ok(Answer {
-            status,
-            body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-        })
+    within(&target.authority, limit, async {
+        read(target.ask().await?, &target.authority).await
     })
     .await
 }
@@ -85,20 +77,88 @@ pub async fn get(url: &str, limit: Duration) -> Result<Answer, HttpError> {
 /// Asks for a URL and gives the status alone: the body is not waited for.
 pub async fn status(url: &str, limit: Duration) -> Result<u16, HttpError> {
     let target = Target::parse(url)?;
-    within(&target, limit, async { Ok(target.ask().await?.0) }).await
+    within(&target.authority, limit, async {
+        Ok(target.ask().await?.status().as_u16())
+    })
+    .await
+}
+
+/// Asks through a socket of the file system, and reads the answer; `limit` is for all of it.
+pub async fn through(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    limit: Duration,
+) -> Result<Answer, HttpError> {
+    let authority = socket.display().to_string();
+    within(&authority, limit, async {
+        read(through_socket(socket, method, path).await?, &authority).await
+    })
+    .await
+}
+
+/// Asks through a socket of the file system, and hands over the body of a good answer as it comes, without end. An answer
+/// with another status than 200 is given back whole.
+pub async fn follow(
+    socket: &Path,
+    path: &str,
+    mut take: impl FnMut(&[u8]),
+) -> Result<Option<Answer>, HttpError> {
+    let authority = socket.display().to_string();
+    let mut answer = through_socket(socket, Method::GET, path).await?;
+    if answer.status().as_u16() != 200 {
+        return read(answer, &authority).await.map(Some);
+    }
+    while let Some(frame) = answer.frame().await {
+        let frame = frame.map_err(|source| HttpError::Protocol {
+            authority: authority.clone(),
+            source,
+        })?;
+        if let Some(data) = frame.data_ref() {
+            take(data);
+        }
+    }
+    Ok(None)
+}
+
+async fn read(answer: Response<Incoming>, authority: &str) -> Result<Answer, HttpError> {
+    let status = answer.status().as_u16();
+    let body = Limited::new(answer.into_body(), LONGEST_BODY)
+        .collect()
+        .await
+        .map_err(|error| HttpError::Body {
+            authority: authority.to_owned(),
+            reason: error.to_string(),
+        })?;
+    Ok(Answer {
+        status,
+        body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+    })
 }
 
 async fn within<T>(
-    target: &Target,
+    authority: &str,
     limit: Duration,
     work: impl Future<Output = Result<T, HttpError>>,
 ) -> Result<T, HttpError> {
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
         Err(HttpError::Late {
-            authority: target.authority.clone(),
+            authority: authority.to_owned(),
             limit,
         })
     })
+}
+
+async fn through_socket(socket: &Path, method: Method, path: &str) -> Result<Response<Incoming>, HttpError> {
+    let authority = socket.display().to_string();
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(|source| HttpError::Connect {
+            authority: authority.clone(),
+            source,
+        })?;
+    // A socket has no name that a Host header could carry.
+    exchange(stream, method, path, "localhost", authority).await
 }
 
 struct Target {
@@ -128,28 +188,46 @@ impl Target {
         })
     }
 
-    async fn ask(&self) -> Result<(u16, hyper::body::Incoming), HttpError> {
+    async fn ask(&self) -> Result<Response<Incoming>, HttpError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port))
             .await
             .map_err(|source| HttpError::Connect {
                 authority: self.authority.clone(),
                 source,
             })?;
-        let broken = |source| HttpError::Protocol {
-            authority: self.authority.clone(),
-            source,
-        };
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(broken)?;
-        // It ends with the sender and the body, so it never outlives the caller for long.
-        tokio::spawn(connection);
-        let request = Request::get(&self.path)
-            .header(header::HOST, &self.authority)
-            .header(header::CONNECTION, "close")
-            .body(Empty::<Bytes>::new())
-            .map_err(|_| HttpError::Url(self.path.clone()))?;
-        let answer = sender.send_request(request).await.map_err(broken)?;
-        Ok((answer.status().as_u16(), answer.into_body()))
+        exchange(
+            stream,
+            Method::GET,
+            &self.path,
+            &self.authority,
+            self.authority.clone(),
+        )
+        .await
     }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    method: Method,
+    path: &str,
+    host: &str,
+    authority: String,
+) -> Result<Response<Incoming>, HttpError> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, host)
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| HttpError::Url(path.to_owned()))?;
+    let broken = |source| HttpError::Protocol {
+        authority: authority.clone(),
+        source,
+    };
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    // It ends with the sender and the body, so it never outlives the caller for long.
+    tokio::spawn(connection);
+    sender.send_request(request).await.map_err(broken)
 }

@@ -106,9 +106,10 @@ impl Log {
         lock(&self.shared.queue).dropped
     }
 
-    /// The last records of one service as they stand in the stream, oldest first. All services together keep 256 KiB.
+    /// The last records of one service, or of all, as they stand in the stream, oldest first. All services together keep
+    /// 256 KiB.
     #[must_use]
-    pub fn recent(&self, service: &str) -> Vec<String> {
+    pub fn recent(&self, service: Option<&str>) -> Vec<String> {
         lock(&self.shared.queue).recent.of(service)
     }
 
@@ -120,7 +121,7 @@ impl Log {
 
     /// What [`Log::recent`] gives, and from there on every new record: none is missing in between and none comes twice.
     #[must_use]
-    pub fn subscribe(&self, service: &str) -> (Vec<String>, Subscription) {
+    pub fn subscribe(&self, service: Option<&str>) -> (Vec<String>, Subscription) {
         let mut queue = lock(&self.shared.queue);
         (queue.recent.of(service), queue.recent.subscribe(service))
     }

@@ -160,6 +160,12 @@ impl Paths {
         self.root.join("run/onepod")
     }
 
+    /// The socket through which onepod takes commands.
+    #[must_use]
+    pub fn control(&self) -> PathBuf {
+        self.run_onepod().join("control")
+    }
+
     /// What the image keeps for onepod: `/usr/share/onepod`.
     #[must_use]
     pub fn share(&self) -> PathBuf {

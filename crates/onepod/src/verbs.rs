@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Verb};
 
 pub mod check;
+pub mod logs;
 pub mod probe;
+pub mod restart;
 pub mod run;
 pub mod secrets;
 pub mod status;
@@ -24,6 +26,8 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Verb::Check(args) => check::run(args),
         Verb::Probe(args) => block_on(probe::run(args)),
         Verb::Status(args) => block_on(status::run(args)),
+        Verb::Restart(args) => block_on(restart::run(args)),
+        Verb::Logs(args) => block_on(logs::run(args)),
         Verb::Verify(args) => block_on(verify::run(args)),
         Verb::Secrets(args) => block_on(secrets::run(args)),
         Verb::Supervise(args) => block_on(run::supervise_only(args)),

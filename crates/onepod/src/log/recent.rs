@@ -35,7 +35,8 @@ struct Ring {
 
 #[derive(Debug)]
 struct Subscriber {
-    service: Box<str>,
+    /// None hears all of them.
+    service: Option<Box<str>>,
     feed: Weak<Feed>,
 }
 
@@ -53,7 +54,7 @@ struct Waiting {
     missed: u64,
 }
 
-/// New records of one service, as they come. Whoever reads too slowly misses some and is told how many; nobody who logs
+/// New records of one service or of all, as they come. Whoever reads too slowly misses some and is told how many; nobody who logs
 /// ever waits.
 #[derive(Debug)]
 pub struct Subscription {
@@ -144,7 +145,12 @@ impl Recent {
         let feeds = self
             .subscribers
             .iter()
-            .filter(|subscriber| &*subscriber.service == service)
+            .filter(|subscriber| {
+                subscriber
+                    .service
+                    .as_deref()
+                    .is_none_or(|wanted| wanted == service)
+            })
             .filter_map(|subscriber| subscriber.feed.upgrade());
         for feed in feeds {
             let mut waiting = feed.lock();
@@ -162,9 +168,15 @@ impl Recent {
         }
     }
 
-    /// The records of one service, oldest first.
-    pub(super) fn of(&self, service: &str) -> Vec<String> {
-        self.rings.get(service).map(Ring::records).unwrap_or_default()
+    /// The records of one service, or of all, oldest first.
+    pub(super) fn of(&self, service: Option<&str>) -> Vec<String> {
+        if let Some(service) = service {
+            return self.rings.get(service).map(Ring::records).unwrap_or_default();
+        }
+        let mut records: Vec<String> = self.rings.values().flat_map(Ring::records).collect();
+        // A record begins with its time, in both formats.
+        records.sort_by(|a, b| time(a).cmp(time(b)));
+        records
     }
 
     /// The names of all that have records.
@@ -172,14 +184,19 @@ impl Recent {
         self.rings.keys().map(ToString::to_string).collect()
     }
 
-    pub(super) fn subscribe(&mut self, service: &str) -> Subscription {
+    pub(super) fn subscribe(&mut self, service: Option<&str>) -> Subscription {
         let feed = Arc::new(Feed::default());
         self.subscribers.push(Subscriber {
-            service: service.into(),
+            service: service.map(Into::into),
             feed: Arc::downgrade(&feed),
         });
         Subscription { feed }
     }
+}
+
+/// The beginning of a record, in which its time stands.
+fn time(record: &str) -> &str {
+    record.split([' ', ',']).next().unwrap_or_default()
 }
 
 impl Ring {
@@ -218,11 +235,11 @@ mod tests {
         for number in 0..100_000 {
             recent.push("chatty", format!("line {number} of many").as_bytes());
         }
-        assert_eq!(recent.of("quiet").len(), 100);
-        let chatty = recent.of("chatty");
+        assert_eq!(recent.of(Some("quiet")).len(), 100);
+        let chatty = recent.of(Some("chatty"));
         assert_eq!(chatty.last().unwrap(), "line 99999 of many");
         assert!(chatty.len() > 5000, "{}", chatty.len());
-        assert!(recent.of("unknown").is_empty());
+        assert!(recent.of(Some("unknown")).is_empty());
         assert_eq!(recent.names(), ["chatty", "quiet"]);
     }
 
@@ -243,7 +260,7 @@ mod tests {
                 prop_assert!(reserved <= 4 * CAPACITY, "{} reserved", reserved);
             }
             for (service, said) in said.iter().enumerate() {
-                prop_assert!(said.ends_with(&recent.of(&service.to_string())));
+                prop_assert!(said.ends_with(&recent.of(Some(&service.to_string()))));
             }
         }
     }
@@ -252,7 +269,7 @@ mod tests {
     async fn a_subscriber_hears_its_service_and_how_much_it_missed() {
         let mut recent = Recent::default();
         recent.push("oned", b"before");
-        let mut subscription = recent.subscribe("oned");
+        let mut subscription = recent.subscribe(Some("oned"));
         recent.push("oned", b"one");
         recent.push("oneflow", b"another's");
         assert_eq!(subscription.next().await, Heard::Record("one".to_owned()));
@@ -268,10 +285,32 @@ mod tests {
         assert_eq!(subscription.next().await, Heard::Record("after".to_owned()));
     }
 
+    #[tokio::test]
+    async fn all_services_together_are_in_the_order_of_their_times() {
+        let mut recent = Recent::default();
+        for (service, record) in [
+            ("oned", "10:01 INFO one"),
+            ("oneflow", "10:02 INFO two"),
+            ("oned", "10:03 INFO three"),
+        ] {
+            recent.push(service, record.as_bytes());
+        }
+        assert_eq!(
+            recent.of(None),
+            ["10:01 INFO one", "10:02 INFO two", "10:03 INFO three"]
+        );
+        let mut subscription = recent.subscribe(None);
+        recent.push("onegate", b"10:04 INFO four");
+        assert_eq!(
+            subscription.next().await,
+            Heard::Record("10:04 INFO four".to_owned())
+        );
+    }
+
     #[test]
     fn a_subscriber_that_has_gone_costs_nothing() {
         let mut recent = Recent::default();
-        drop(recent.subscribe("oned"));
+        drop(recent.subscribe(Some("oned")));
         recent.push("oned", b"one");
         assert!(recent.subscribers.is_empty());
     }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::{EXIT_USAGE, complain};
 use crate::board::{Board, Phase};
 use crate::health::usage::CpuCounters;
-use crate::health::{self, Sources};
+use crate::health::{self, Sources, control};
 use crate::log::{Log, own};
 use crate::paths::Paths;
 use crate::prepare::{PrepareError, Prepared, Tools, prepare};
@@ -137,10 +137,18 @@ impl Pod {
             started_at: Timestamp::now(),
             cpu: CpuCounters::default(),
         };
-        tokio::spawn(health::serve(listener, sources));
+        tokio::spawn(health::serve(listener, sources.clone()));
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
         let time_zone = env::var("TZ").ok().filter(|zone| !zone.is_empty());
         let (handle, commands) = handle::channel();
+        match control::bind(&paths.control()) {
+            Ok(socket) => drop(tokio::spawn(control::serve(socket, sources, handle.clone()))),
+            // The pod works without it; only two of the operator's verbs do not.
+            Err(error) => tracing::warn!(
+                "cannot listen on {}: {error}; `onepod restart` and `onepod logs` will not work",
+                paths.control().display()
+            ),
+        }
         Ok(Self {
             handle,
             commands,

@@ -3,26 +3,37 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::pod::{PATIENCE, Pod, Process, Services, until};
 
-/// Runs a verb against a pod: exit code and standard output.
-fn ask(pod: &Pod, arguments: &[&str]) -> (i32, String) {
-    let output = pod.path("asked");
+/// A verb against a pod, its standard output and error going to one file.
+fn verb(pod: &Pod, arguments: &[&str], output: &str) -> Process {
+    let output = fs::File::create(pod.path(output)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
     command
         .args(arguments)
         .env_clear()
         .env("ONEPOD_LISTEN", pod.listen.to_string())
-        .stdout(fs::File::create(&output).unwrap())
-        .stderr(Stdio::null());
-    let (mut process, _) = Process::start(&mut command);
+        .stdout(output.try_clone().unwrap())
+        .stderr(output);
+    Process::start(&mut command).0
+}
+
+/// Runs a verb against a pod: exit code, standard output and error.
+fn ask(pod: &Pod, arguments: &[&str]) -> (i32, String) {
+    let mut process = verb(pod, arguments, "asked");
     (
         until("the verb's end", || process.exit()),
-        fs::read_to_string(output).unwrap(),
+        fs::read_to_string(pod.path("asked")).unwrap(),
     )
+}
+
+/// Runs a verb that speaks through the control socket.
+fn control(pod: &Pod, arguments: &[&str]) -> (i32, String) {
+    let root = pod.path("").display().to_string();
+    ask(pod, &[arguments, &["--root", &root]].concat())
 }
 
 #[test]
@@ -99,6 +110,55 @@ fn the_numbers_are_there_for_whoever_scrapes() {
         value("onepod_service_cpu_seconds_total{service=\"busy\"}").filter(|now| *now > before + 0.05)
     });
     assert_eq!(pod.stop().0, 0);
+}
+
+#[test]
+fn logs_are_shown_by_service_and_followed() {
+    let pod = Services::new()
+        .script(
+            "talker",
+            "echo first; echo second; touch ready-$NAME; until [ -e go ]; do sleep 0.05; done; echo third; sleep 1000",
+            "",
+        )
+        .good("quiet", "")
+        .start();
+    pod.until_ok("/startupz");
+    let (code, text) = control(&pod, &["logs", "talker"]);
+    let messages: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
+    assert_eq!((code, messages), (0, vec!["first", "second"]), "{text}");
+    let (_, text) = control(&pod, &["logs", "--lines", "1", "talker"]);
+    assert!(text.ends_with("second\n") && text.lines().count() == 1, "{text}");
+    let (_, all) = control(&pod, &["logs"]);
+    assert!(
+        all.contains("second\n") && all.contains("quiet: ready after") && !all.contains("third"),
+        "{all}"
+    );
+
+    let root = pod.path("").display().to_string();
+    let mut follower = verb(
+        &pod,
+        &["logs", "-f", "-n", "1", "talker", "--root", &root],
+        "followed",
+    );
+    let followed = || fs::read_to_string(pod.path("followed")).unwrap();
+    until("the last record", || followed().contains("second").then_some(()));
+    fs::write(pod.path("go"), "").unwrap();
+    until("the new record", || followed().contains("third").then_some(()));
+    assert!(!followed().contains("first"), "{}", followed());
+
+    let (code, text) = control(&pod, &["logs", "taker"]);
+    assert!(
+        code == 64
+            && text.contains("did you mean talker?")
+            && text.contains("there are: onepod, quiet, talker"),
+        "{code} {text}"
+    );
+    assert_eq!(pod.stop().0, 0);
+    // It ends with the pod.
+    until("the end of the follower", || follower.exit());
 }
 
 #[test]

@@ -190,10 +190,10 @@ async fn a_trace_in_pieces_is_one_record_and_a_silent_file_needs_no_timer() {
     scene.look();
     let due = scene.follower.due().unwrap();
     assert!(due <= Instant::now() + Duration::from_millis(100));
-    assert_eq!(scene.log.recent("a").len(), 0);
+    assert_eq!(scene.log.recent(Some("a")).len(), 0);
     scene.follower.flush(due);
     assert_eq!(scene.follower.due(), None);
-    let recent = scene.log.recent("a");
+    let recent = scene.log.recent(Some("a"));
     assert_eq!(recent.len(), 1);
     assert_eq!(recent[0].lines().count(), 3, "{recent:?}");
     // Whoever never stops does not wait for ever.
