@@ -163,7 +163,7 @@ mod tests {
             "[services.a]\nx = 1\nstart_within_seconds = 9\n\n[services.b]\nstart_within_seconds = 9\n";
         assert_eq!(
             limited(text, "a").unwrap(),
-            "[services.a]\nstart_within_seconds = 1\nx = 1\n\n[services.b]\nstart_within_seconds = 9\n"
+            "[services.a]\nstart_within_seconds = 1\nx = 1\n[services.b]\nstart_within_seconds = 9\n"
         );
         assert!(limited(text, "c").is_err());
     }
