@@ -11,12 +11,12 @@ use crate::settings::Settings;
 
 mod copy;
 pub(crate) mod credentials;
-mod database;
+pub(crate) mod database;
 pub mod files;
 pub mod layout;
 mod remotes;
 pub mod render;
-mod ssh;
+pub(crate) mod ssh;
 
 pub use credentials::CredentialsError;
 pub use database::Guard;
@@ -98,7 +98,7 @@ pub async fn prepare(
     stage.done();
 
     let stage = board.stage("ssh");
-    ssh::settle(&found.settings, paths, &|text| stage.note(text)).map_err(PrepareError::Ssh)?;
+    ssh::settle(&found.settings, paths, &stage).map_err(PrepareError::Ssh)?;
     stage.done();
 
     Ok(Prepared {

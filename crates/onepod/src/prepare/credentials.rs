@@ -203,9 +203,20 @@ fn one_key(
     Ok(())
 }
 
+/// The key in the file, if there is one.
+pub(crate) fn kept_one_key(path: &Path) -> Result<Option<Secret>, FileError> {
+    let text = files::read_text(path)?;
+    let key = text.as_deref().map(str::trim).filter(|key| !key.is_empty());
+    Ok(key.map(Secret::new))
+}
+
 /// `fireedge_key`: from the setting, else kept or left to `FireEdge`. It lives in sessions only, so a new one costs a
 /// login and nothing else. `FireEdge` reads the whole file, hence no line feed.
-fn fireedge_key(settings: &Settings, paths: &Paths, stage: &Stage) -> Result<(), CredentialsError> {
+pub(crate) fn fireedge_key(
+    settings: &Settings,
+    paths: &Paths,
+    stage: &Stage,
+) -> Result<(), CredentialsError> {
     let path = paths.fireedge_key();
     let kept = files::read(&path)?;
     if kept.is_some() {

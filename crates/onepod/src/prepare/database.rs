@@ -87,6 +87,17 @@ pub(crate) async fn wait(settings: Settings, paths: &Paths, stage: &Stage) -> Fo
     }
 }
 
+/// Whether the settings' user and password are accepted by the database now. The error is the cause for people.
+pub(crate) async fn reachable(settings: &Settings) -> Result<(), String> {
+    match settings.database() {
+        Database::Sqlite => Ok(()),
+        Database::MySql(server) => match mysql::attempt(server).await {
+            Ok(_) => Ok(()),
+            Err(cause) => Err(cause.describe(server)),
+        },
+    }
+}
+
 /// The pause after the attempt of that number, counted from 0.
 fn pause(attempt: u32) -> Duration {
     FIRST_PAUSE

@@ -43,12 +43,7 @@ fn directories(paths: &Paths) -> Result<(), FileError> {
     ] {
         files::directory(&path, mode)?;
     }
-    for path in [
-        paths.ssh_socks(),
-        paths.auth_dir(),
-        paths.ssh_dir(),
-        paths.own_data(),
-    ] {
+    for path in [paths.ssh_socks(), paths.auth_dir(), paths.ssh_dir()] {
         files::private_directory(&path)?;
     }
     Ok(())

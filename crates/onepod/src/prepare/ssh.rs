@@ -1,21 +1,16 @@
-//! Stage ssh: oneadmin's key pair, `authorized_keys`, `known_hosts` and client configuration in `/var/lib/one/.ssh`, and
-//! what OpenSSH's server needs to run without root.
+//! Stage ssh: oneadmin's key pair, `authorized_keys` and client configuration in `/var/lib/one/.ssh`.
 //!
 //! A given key (`SSH_PRIVATE_KEY`) is the one in use, a kept one comes next, and a new one is made only where there is
 //! none. Keys of other kinds stay beside it: hypervisors may still trust them, and the SSH client tries them all. Nothing
-//! is deleted, and lines in `authorized_keys` are only added. Settling again, after the Secret has changed, is the same
-//! function.
+//! is deleted, and lines in `authorized_keys` are only added.
 
 use std::path::Path;
 
 use super::files::{self, FileError};
+use crate::board::Stage;
 use crate::paths::Paths;
 use crate::settings::ssh_key::{self, SshKeyError};
 use crate::settings::{Settings, SshKey};
-
-mod client;
-mod known_hosts;
-mod server;
 
 /// The files in which OpenSSH's client looks for a key by itself.
 const KEY_FILES: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -31,31 +26,20 @@ pub enum SshError {
     Key(#[from] SshKeyError),
 }
 
-/// Hears what the operator should know.
-pub(crate) type Note<'a> = &'a dyn Fn(&str);
-
-/// What settling has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Settled {
-    /// A private key was written: the agent does not have it yet.
-    pub(crate) new_key: bool,
-}
-
-/// Settles the SSH files.
-pub(crate) fn settle(settings: &Settings, paths: &Paths, note: Note<'_>) -> Result<Settled, SshError> {
+/// Settles the SSH files. The `stage` hears what the operator should know.
+pub(crate) fn settle(settings: &Settings, paths: &Paths, stage: &Stage) -> Result<(), SshError> {
     let directory = paths.ssh_dir();
-    let mut settled = Settled { new_key: false };
-    let mut keys = kept_keys(&directory, note)?;
+    let mut keys = kept_keys(&directory, stage)?;
     match settings.ssh_key() {
         Some(given) => {
-            settled.new_key = install(given, &directory, &keys, note)?;
+            install(given, &directory, &keys, stage)?;
             keys.usable
                 .retain(|kept| kept.file_name() != given.file_name() || kept.identity() == given.identity());
             keys.usable.push(given.clone());
         }
         None if !keys.has_files => {
             let made = SshKey::generate()?;
-            settled.new_key = install(&made, &directory, &keys, note)?;
+            install(&made, &directory, &keys, stage)?;
             tracing::info!(
                 "ssh: made oneadmin's key {}",
                 directory.join(made.file_name()).display()
@@ -68,11 +52,7 @@ pub(crate) fn settle(settings: &Settings, paths: &Paths, note: Note<'_>) -> Resu
         public_half(key, &directory)?;
     }
     authorize(&keys.usable, &directory)?;
-    client::recommendation(paths, note)?;
-    client::own_host(settings, paths)?;
-    let host_key = server::settle(paths, note)?;
-    client::hosts(settings, paths, host_key.as_deref(), note)?;
-    Ok(settled)
+    client_configuration(paths)
 }
 
 /// The private keys that are there.
@@ -83,7 +63,7 @@ struct Kept {
     has_files: bool,
 }
 
-fn kept_keys(directory: &Path, note: Note<'_>) -> Result<Kept, SshError> {
+fn kept_keys(directory: &Path, stage: &Stage) -> Result<Kept, SshError> {
     let mut kept = Kept {
         usable: Vec::new(),
         has_files: false,
@@ -97,12 +77,12 @@ fn kept_keys(directory: &Path, note: Note<'_>) -> Result<Kept, SshError> {
         kept.has_files = true;
         match SshKey::parse(&text) {
             Ok(key) if key.file_name() == name => kept.usable.push(key),
-            Ok(_) => note(&format!(
+            Ok(_) => stage.note(&format!(
                 "{} holds a key of another kind than its name says",
                 path.display()
             )),
             // Older formats work with OpenSSH; only the public half cannot be derived here.
-            Err(error) => note(&format!(
+            Err(error) => stage.note(&format!(
                 "{} is {error}; it stays, and its public half is not added to authorized_keys",
                 path.display()
             )),
@@ -111,18 +91,17 @@ fn kept_keys(directory: &Path, note: Note<'_>) -> Result<Kept, SshError> {
     Ok(kept)
 }
 
-/// Puts a private key in its place; another one that is there is moved aside with its public half. True when it was not
-/// there yet.
-fn install(key: &SshKey, directory: &Path, kept: &Kept, note: Note<'_>) -> Result<bool, SshError> {
+/// Puts a private key in its place; another one that is there is moved aside with its public half.
+fn install(key: &SshKey, directory: &Path, kept: &Kept, stage: &Stage) -> Result<(), SshError> {
     if kept.usable.iter().any(|kept| kept.identity() == key.identity()) {
-        return Ok(false);
+        return Ok(());
     }
     let path = directory.join(key.file_name());
     let mut old = vec![key.file_name().to_owned(), format!("{}.pub", key.file_name())];
     old.retain(|name| directory.join(name).symlink_metadata().is_ok());
     if !old.is_empty() {
         let aside = files::set_aside(directory, &old)?;
-        note(&format!(
+        stage.note(&format!(
             "SSH_PRIVATE_KEY is another key than {}, which was moved to {}: give the new public key {}.pub to the \
              hypervisors",
             path.display(),
@@ -131,7 +110,7 @@ fn install(key: &SshKey, directory: &Path, kept: &Kept, note: Note<'_>) -> Resul
         ));
     }
     files::write(&path, key.pem().expose().as_bytes(), 0o600)?;
-    Ok(true)
+    Ok(())
 }
 
 /// Writes the public half beside the private one, where it is missing or belongs to another key.
@@ -166,6 +145,18 @@ fn authorize(keys: &[SshKey], directory: &Path) -> Result<(), SshError> {
         files::write(&path, text.as_bytes(), 0o600)?;
     } else if before > 0 {
         files::close(&path, 0o600)?;
+    }
+    Ok(())
+}
+
+/// The client configuration that the packages recommend; one that is there is the administrator's.
+fn client_configuration(paths: &Paths) -> Result<(), SshError> {
+    let path = paths.ssh_dir().join("config");
+    if path.symlink_metadata().is_ok() {
+        return Ok(files::close(&path, 0o600)?);
+    }
+    if let Some(recommended) = files::read(&paths.vendor_ssh_config())? {
+        files::write(&path, &recommended, 0o600)?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use one_xmlrpc::Endpoint;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -112,6 +113,18 @@ impl Config {
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
         self.units.iter().map(|unit| &*unit.name).collect()
+    }
+
+    /// Where oned answers: the address of the first probe that asks it.
+    #[must_use]
+    pub fn oned(&self) -> Option<Endpoint> {
+        self.units.iter().find_map(|unit| match &unit.kind {
+            Kind::Service {
+                readiness: Readiness::XmlRpc(endpoint),
+                ..
+            } => Some(endpoint.clone()),
+            _ => None,
+        })
     }
 
     /// Looks whether everything that is installed below `root` can be started as the file says: each program and each

@@ -12,15 +12,20 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use one_xmlrpc::Endpoint;
+use tokio::task::JoinSet;
 
 use super::{EXIT_USAGE, complain};
 use crate::board::{Board, Phase};
 use crate::health::usage::CpuCounters;
 use crate::health::{self, Sources, control};
+use crate::leader;
 use crate::log::{Log, own};
 use crate::paths::Paths;
 use crate::prepare::{PrepareError, Prepared, Tools, prepare};
 use crate::reaper::Reaper;
+use crate::reconcile::Reconciler;
+use crate::reconcile::watch::Watch;
 use crate::settings::{self, Settings};
 use crate::supervisor::builtin::Builtins;
 use crate::supervisor::config::Config;
@@ -184,7 +189,10 @@ impl Pod {
                 ExitCode::SUCCESS
             }
             // What was prepared is kept until the last service has gone: it holds the database.
-            Some(Ok(_prepared)) => {
+            Some(Ok(prepared)) => {
+                let _watches = prepared
+                    .as_ref()
+                    .and_then(|prepared| Some(self.watch(config.oned()?, prepared.settings.clone())));
                 supervise(config, disabled, self.means, self.commands, &mut self.stop).await;
                 tracing::info!("all services have gone");
                 ExitCode::SUCCESS
@@ -198,6 +206,30 @@ impl Pod {
         };
         log.finish(LAST_LINES);
         code
+    }
+}
+
+impl Pod {
+    /// Begins what looks after credentials and leadership beside the services; it ends with the value.
+    fn watch(&mut self, oned: Endpoint, settings: Settings) -> JoinSet<()> {
+        let (paths, board, handle) = (&self.means.paths, &self.means.board, &self.handle);
+        let reconciler = Reconciler::new(
+            settings,
+            paths.clone(),
+            board.clone(),
+            handle.clone(),
+            oned.clone(),
+        );
+        let mut watches = JoinSet::new();
+        watches.spawn(Watch::new(reconciler.clone()).run());
+        let (paths, handle) = (paths.clone(), handle.clone());
+        watches.spawn(async move { leader::watch(&paths, &oned, &handle).await });
+        let builtins = std::mem::take(&mut self.means.builtins);
+        self.means.builtins = builtins.with("credentials", move || {
+            let reconciler = reconciler.clone();
+            async move { reconciler.run().await }
+        });
+        watches
     }
 }
 

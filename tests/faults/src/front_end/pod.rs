@@ -30,7 +30,6 @@ const KEYS: &[(&str, &str)] = &[
     ("oneadmin-password", "ONEADMIN_PASSWORD_FILE"),
     ("one-key", "ONE_KEY_FILE"),
     ("fireedge-key", "FIREEDGE_KEY_FILE"),
-    ("serveradmin-secret", "SERVERADMIN_SECRET_FILE"),
 ];
 
 /// A pod without a container.
@@ -44,7 +43,6 @@ pub struct Pod {
     /// Containers that were started in it.
     pub(super) started: u32,
     secret: BTreeMap<String, String>,
-    database: String,
     without: Vec<&'static str>,
 }
 
@@ -63,7 +61,7 @@ impl Pod {
         let keys = KEYS.iter().filter(|(key, _)| secret.contains_key(*key));
         let files =
             keys.map(|(key, setting)| ((*setting).to_owned(), format!("/run/secrets/opennebula/{key}")));
-        let mut pod = Self {
+        let pod = Self {
             hostname: format!("{name}-0"),
             environment: environment
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -73,7 +71,6 @@ impl Pod {
             dir: dir.to_owned(),
             started: 0,
             secret,
-            database: database.to_owned(),
             without: Vec::new(),
         };
         fs::create_dir_all(dir)?;
@@ -135,8 +132,7 @@ impl Pod {
     }
 
     /// Changes the Secret with the database's password in the same way.
-    pub fn database_password(&mut self, password: &str) -> Result<()> {
-        password.clone_into(&mut self.database);
+    pub fn database_password(&self, password: &str) -> Result<()> {
         let secret = BTreeMap::from([("password".to_owned(), password.to_owned())]);
         self.mount_secret("secret-database", &secret)
     }
@@ -151,12 +147,6 @@ impl Pod {
     #[must_use]
     pub fn secret(&self) -> &BTreeMap<String, String> {
         &self.secret
-    }
-
-    /// The password of the database in the Secret.
-    #[must_use]
-    pub fn database(&self) -> &str {
-        &self.database
     }
 
     /// What the container sees of the pod.
