@@ -35,6 +35,9 @@ enum Verb {
     /// Writes lines as fast as it can, then stays
     #[command(hide = true)]
     Lines(service::LinesArgs),
+    /// Starts and stops of the image, in namespaces of their own
+    #[command(hide = true)]
+    Starts(measure::start::Args),
 }
 
 /// What to measure with.
@@ -43,6 +46,9 @@ pub(crate) struct Run {
     /// The stripped program as the image has it
     #[arg(long)]
     onepod: PathBuf,
+    /// The unpacked image of the front-end (`cargo xtask faults` unpacks it)
+    #[arg(long)]
+    rootfs: Option<PathBuf>,
     /// Where the tables go; on standard output they are in any case
     #[arg(long)]
     report: Option<PathBuf>,
@@ -56,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Run(run) => measure(&run),
         Verb::Service(args) => service::stay(&args),
         Verb::Lines(args) => service::write_lines(&args),
+        Verb::Starts(args) => measure::start::inside(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! What is measured, in which order, and the page that comes of it. One file per measurement.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
@@ -13,14 +14,16 @@ mod edit;
 mod logs;
 mod probe;
 mod restart;
+pub(crate) mod start;
 mod weight;
 
 /// A measurement, with the name by which it can be chosen.
 type Measurement = (&'static str, fn(&Bench) -> Result<Vec<Table>>);
 
-const MEASUREMENTS: [Measurement; 5] = [
+const MEASUREMENTS: [Measurement; 6] = [
     ("weight", weight::measure),
     ("restart", restart::measure),
+    ("start", start::measure),
     ("probe", probe::measure),
     ("logs", logs::measure),
     ("edit", edit::measure),
@@ -32,7 +35,9 @@ pub(crate) struct Bench {
     /// Ours first.
     pub(crate) peers: Vec<Peer>,
     /// onepod's program.
-    pub(crate) onepod: std::path::PathBuf,
+    pub(crate) onepod: PathBuf,
+    /// The unpacked image, for the measurements that need it.
+    pub(crate) rootfs: Option<PathBuf>,
 }
 
 /// Measures and returns the page.
@@ -44,6 +49,7 @@ pub(crate) fn all(run: &Run) -> Result<String> {
     let bench = Bench {
         peers: Peer::all(&onepod),
         onepod,
+        rootfs: run.rootfs.clone(),
     };
     let mut page = head();
     for (name, measure) in MEASUREMENTS {

@@ -20,7 +20,7 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
     progress.step("packages of the system", || {
         apt::install(repo, &[apt::CLUSTER, apt::TESTS, apt::BENCH])
     })?;
-    platform::build(repo, &mut progress)?;
+    let rootfs = platform::simulated(repo, &mut progress)?;
     progress.step("the benchmarks' program", || {
         cmd("cargo")
             .args(["build", "--locked", "--profile", PROFILE, "--package", "bench"])
@@ -32,6 +32,8 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
         .arg("run")
         .arg("--onepod")
         .arg(programs.join("onepod"))
+        .arg("--rootfs")
+        .arg(rootfs)
         .arg("--report")
         .arg(repo.root.join("docs/benchmarks.md"))
         .args(args)

@@ -28,6 +28,7 @@ pub(super) enum Access {
 pub(super) fn config(
     rootfs: &Path,
     hostname: &str,
+    command: &[String],
     environment: &BTreeMap<String, String>,
     binds: &[Bind],
 ) -> Value {
@@ -59,7 +60,7 @@ pub(super) fn config(
         "hostname": hostname,
         "root": {"path": rootfs, "readonly": true},
         "process": {
-            "args": ["/usr/local/bin/onepod", "run"],
+            "args": command,
             "cwd": "/var/lib/one",
             "env": environment,
             "user": {"uid": ONEADMIN, "gid": ONEADMIN, "additionalGids": [ONEADMIN]},
@@ -86,7 +87,7 @@ mod tests {
             to: "/run/secrets".to_owned(),
             access: Access::Read,
         };
-        let config = config(Path::new("/image"), "one-0", &BTreeMap::new(), &[bind]);
+        let config = config(Path::new("/image"), "one-0", &[], &BTreeMap::new(), &[bind]);
         assert_eq!(config["root"]["readonly"], true);
         assert_eq!(config["process"]["noNewPrivileges"], true);
         assert_eq!(config["process"]["user"]["uid"], 9869);

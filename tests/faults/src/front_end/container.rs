@@ -66,7 +66,7 @@ impl Container {
         let message = pod.path("termination-log");
         fs::write(&message, "")?;
         fs::set_permissions(&message, Permissions::from_mode(0o666))?;
-        let config = bundle::config(image, &pod.hostname, &pod.environment, &pod.binds());
+        let config = bundle::config(image, &pod.hostname, &pod.command, &pod.environment, &pod.binds());
         fs::write(directory.join("config.json"), config.to_string())?;
         let output = directory.join("console");
         let file = File::create(&output)?;

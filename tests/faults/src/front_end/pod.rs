@@ -38,6 +38,8 @@ pub struct Pod {
     dir: PathBuf,
     /// Its host name.
     pub hostname: String,
+    /// What its containers run: the image's own command, unless it is changed.
+    pub command: Vec<String>,
     /// Settings, beside those that name the files of Secrets.
     pub environment: BTreeMap<String, String>,
     /// Containers that were started in it.
@@ -63,6 +65,7 @@ impl Pod {
             keys.map(|(key, setting)| ((*setting).to_owned(), format!("/run/secrets/opennebula/{key}")));
         let pod = Self {
             hostname: format!("{name}-0"),
+            command: ["/usr/local/bin/onepod", "run"].map(str::to_owned).to_vec(),
             environment: environment
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into_iter()
