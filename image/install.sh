@@ -37,6 +37,14 @@ groupadd --gid 9869 oneadmin
 useradd --uid 9869 --gid 9869 --home-dir /var/lib/one --no-create-home --shell /bin/bash oneadmin
 
 apt-get update -q
+# OneForm came with 7.2, OneKS with 7.4.
+for package in opennebula-form opennebula-ks; do
+  if [[ -n $(apt-cache madison "$package") ]]; then
+    versioned+=("$package")
+  else
+    echo "$package: not in the repository of $ONE_VERSION, left out"
+  fi
+done
 apt-get install -qy --no-install-recommends "${versioned[@]/%/=$ONE_VERSION*}" "${others[@]}"
 
 for package in "${versioned[@]}"; do

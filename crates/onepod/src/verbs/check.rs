@@ -1,6 +1,7 @@
 //! `onepod check`: the settings and services.toml judged, and the plan of a start printed. Writes nothing and reaches
-//! for nothing outside of the pod.
+//! for nothing outside of the pod. With `--image`, what the image carries is judged alone: for the image's build.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use super::{EXIT_USAGE, complain, say};
 use crate::paths::Paths;
 use crate::settings::{self, Database, Origin, Settings, table};
-use crate::supervisor::config::Config;
+use crate::supervisor::config::{Config, Kind};
 
 /// Arguments of `onepod check`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,9 @@ pub struct Args {
     /// Print the reference of all settings as Markdown instead
     #[arg(long)]
     pub reference: bool,
+    /// Judge only what the image carries: services.toml and the programs that it names
+    #[arg(long)]
+    pub image: bool,
     /// Directory under which every path lies; another one than / is for tests
     #[arg(long, default_value = "/", hide = true)]
     pub root: PathBuf,
@@ -31,7 +35,13 @@ pub fn run(args: Args) -> ExitCode {
         say(&table::reference());
         return ExitCode::SUCCESS;
     }
-    match check(env::vars_os(), &Paths::new(args.root)) {
+    let paths = Paths::new(args.root);
+    let outcome = if args.image {
+        services(&paths).map(|config| units(&config, &BTreeSet::new(), &paths))
+    } else {
+        check(env::vars_os(), &paths)
+    };
+    match outcome {
         Ok(plan) => {
             say(&plan);
             ExitCode::SUCCESS
@@ -48,14 +58,28 @@ fn check(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     paths: &Paths,
 ) -> Result<String, String> {
-    match Config::load(&paths.services()) {
+    match services(paths) {
         Ok(config) => settings::settle_with(environment, &config.names())
             .map(|settings| plan(&settings, &config, paths))
             .map_err(|mistakes| mistakes.to_string()),
         Err(error) => match settings::settle(environment) {
-            Ok(_) => Err(error.to_string()),
+            Ok(_) => Err(error),
             Err(mistakes) => Err(format!("{error}\n{mistakes}")),
         },
+    }
+}
+
+/// services.toml, and everything that keeps what is installed from being started as it says.
+fn services(paths: &Paths) -> Result<Config, String> {
+    let path = paths.services();
+    let config = Config::load(&path).map_err(|error| error.to_string())?;
+    match config.verify(paths.root()).as_slice() {
+        [] => Ok(config),
+        mistakes => Err(format!(
+            "{}: what it names cannot be started:\n  - {}",
+            path.display(),
+            mistakes.join("\n  - ")
+        )),
     }
 }
 
@@ -82,21 +106,35 @@ fn plan(settings: &Settings, config: &Config, paths: &Paths) -> String {
     text.push_str(&aligned(&rows));
 
     text.push_str("\nServices:\n\n");
-    let mut rows = Vec::new();
-    for name in config.names() {
-        let state = if settings.disabled().contains(name) {
-            "off (ONEPOD_DISABLE)"
-        } else {
-            "on"
-        };
-        rows.push([name.to_owned(), state.to_owned(), String::new()]);
-    }
-    text.push_str(&aligned(&rows));
+    text.push_str(&units(config, settings.disabled(), paths));
 
     text.push_str("\nA start would write:\n\n");
     text.push_str(&aligned(&writes(settings, paths)));
     text.push_str("\nNothing was written.\n");
     text
+}
+
+/// Every service, task and timer, and whether it would run.
+fn units(config: &Config, disabled: &BTreeSet<String>, paths: &Paths) -> String {
+    let absent = |path: &PathBuf| !paths.root().join(path.strip_prefix("/").unwrap_or(path)).exists();
+    let rows: Vec<_> = config
+        .units
+        .iter()
+        .map(|unit| {
+            let state = match &unit.installed {
+                _ if disabled.contains(&*unit.name) => "off (ONEPOD_DISABLE)".to_owned(),
+                Some(path) if absent(path) => format!("absent, there is no {}", path.display()),
+                _ => "on".to_owned(),
+            };
+            let kind = match unit.kind {
+                Kind::Service { .. } => "service",
+                Kind::Task { .. } => "task",
+                Kind::Timer { .. } => "timer",
+            };
+            [unit.name.to_string(), kind.to_owned(), state]
+        })
+        .collect();
+    aligned(&rows)
 }
 
 /// What a start writes, by looking and without touching.
@@ -195,6 +233,8 @@ fn aligned(rows: &[[String; 3]]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use tempfile::TempDir;
 
     use super::*;
@@ -203,13 +243,19 @@ mod tests {
     const SERVICES: &str = r#"
 [services.oned]
 command = ["/usr/bin/oned", "-f"]
+installed = "/usr/bin/oned"
 essential = true
 readiness = { tcp = "127.0.0.1:2633" }
 
 [services.oneflow]
 command = ["/usr/bin/ruby", "/usr/lib/one/oneflow/oneflow-server.rb"]
+installed = "/usr/lib/one/oneflow/oneflow-server.rb"
 after = ["oned"]
 readiness = { tcp = "127.0.0.1:2474" }
+
+[timers.rotate-logs]
+builtin = "rotate-logs"
+schedule = { every_seconds = 60 }
 "#;
 
     /// A root with what the image carries for the check.
@@ -219,6 +265,10 @@ readiness = { tcp = "127.0.0.1:2474" }
         fs::create_dir_all(paths.share()).unwrap();
         fs::write(paths.services(), services).unwrap();
         fs::write(paths.release(), "7.0.0\n").unwrap();
+        let program = dir.path().join("usr/bin/oned");
+        fs::create_dir_all(program.parent().unwrap()).unwrap();
+        fs::write(&program, "\x7fELF").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         (dir, paths)
     }
 
@@ -305,6 +355,19 @@ readiness = { tcp = "127.0.0.1:2474" }
         for part in ["services.toml", "DB_HOST", "DB_PASSWORD", "ONEPOD_LISTEN"] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_is_a_mistake_of_the_image() {
+        let root = root(SERVICES);
+        let program = root.0.path().join("usr/bin/oned");
+        assert!(services(&root.1).is_ok());
+        fs::write(&program, "#!/no/such/interpreter\n").unwrap();
+        let text = services(&root.1).unwrap_err();
+        for part in ["services.toml", "oned", "/no/such/interpreter"] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(check_in(&root, &[("OPENNEBULA_HOSTNAME", "opennebula-0")]).is_err());
     }
 
     #[test]

@@ -16,14 +16,27 @@ fn the_images_own_file_is_right_and_in_an_order_in_which_services_can_start() {
     let config = Config::load(&path).unwrap();
     let names = config.names();
     let place = |name| names.iter().position(|other| *other == name).unwrap();
-    assert_eq!(names.len(), 7);
-    for name in ["onehem", "oneflow", "onegate", "fireedge"] {
-        assert!(
-            place("ssh-agent") < place("oned") && place("oned") < place(name),
-            "{names:?}"
-        );
+    for name in ["onehem", "oneflow", "onegate", "oneform", "oneks", "fireedge"] {
+        let order = ["ssh-agent", "ssh-add", "oned", "credentials", name];
+        assert!(order.is_sorted_by_key(|name| place(*name)), "{names:?}");
     }
     assert!(place("guacd") < place("fireedge"));
+    for name in ["sshd", "showback", "ssh-socks-cleaner", "rotate-logs"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    // As share/hooks/raft/vip.sh has it.
+    let leader: Vec<&str> = config
+        .units
+        .iter()
+        .filter(|unit| unit.role == Role::Leader)
+        .map(|unit| &*unit.name)
+        .collect();
+    for name in ["onehem", "oneflow", "onegate", "oneform", "showback"] {
+        assert!(leader.contains(&name), "{leader:?}");
+    }
+    for name in ["oned", "fireedge", "guacd", "sshd", "rotate-logs"] {
+        assert!(!leader.contains(&name), "{leader:?}");
+    }
     let longest: u64 = 2 + 20;
     assert!(config.stop_within.as_secs() >= longest);
     assert!(
