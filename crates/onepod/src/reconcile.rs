@@ -126,6 +126,16 @@ impl Reconciler {
             .reconcile(&settings)
             .await
             .map_err(|error| error.to_string())?;
+        tracing::info!(
+            "{SOURCE}: {}, {} {} to oned",
+            if outcome.changed.is_empty() {
+                "nothing to change"
+            } else {
+                "reconciled"
+            },
+            outcome.calls,
+            if outcome.calls == 1 { "call" } else { "calls" }
+        );
         self.restart(outcome.restart);
         Ok(())
     }

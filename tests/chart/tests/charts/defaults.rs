@@ -77,6 +77,7 @@ pub(crate) fn everything() -> serde_json::Value {
         "global": {"imageRegistry": "registry.example.org", "imagePullSecrets": ["one", {"name": "two"}]},
         "fullnameOverride": "cloud",
         "opennebula": {"hostname": "cloud.example.org"},
+        "ssh": {"knownHosts": "node1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ\n"},
         "mariadb": {"options": {"innodb-buffer-pool-size": "1G"}, "persistence": {"size": "50Gi", "storageClass": "fast"}},
         "persistence": {"size": "100Gi", "storageClass": "fast", "annotations": {"a": "b"}},
         "oneflow": {"enabled": false},

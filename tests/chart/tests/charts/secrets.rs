@@ -13,7 +13,7 @@ fn own() -> Value {
     json!({
         "opennebula": {
             "existingSecret": "mine",
-            "existingSecretKeys": {"password": "pw", "oneKey": "", "fireedgeKey": "fk", "sshPrivateKey": "id"},
+            "existingSecretKeys": {"password": "pw", "oneKey": "", "fireedgeKey": "fk", "serveradminSecret": "", "sshPrivateKey": "id"},
         },
         "mariadb": {"auth": {"existingSecret": "mine-too", "existingSecretKeys": {"password": "user", "rootPassword": "root"}}},
     })
@@ -145,6 +145,7 @@ fn the_job_makes_what_is_missing_and_may_do_no_more() {
             "opennebula/oneadmin-password=password",
             "opennebula/one-key=hex64",
             "opennebula/fireedge-key=alphanumeric32",
+            "opennebula/serveradmin-secret=hex64",
             "opennebula/ssh-private-key=ed25519",
             "opennebula-mariadb/password=password",
             "opennebula-mariadb/root-password=password",
@@ -262,7 +263,12 @@ fn keys_of_the_user_arrive_under_the_names_that_the_front_end_reads() {
 
 #[test]
 fn every_file_that_a_variable_names_is_mounted() {
-    for values in [json!({}), own(), crate::database::external()] {
+    for values in [
+        json!({}),
+        own(),
+        crate::database::external(),
+        crate::defaults::everything(),
+    ] {
         for object in render(&values) {
             let Some(pod) = object.pod() else { continue };
             for container in items(&pod["containers"]) {
@@ -288,6 +294,10 @@ fn a_key_may_be_left_out_only_of_a_secret_of_the_user() {
         &["opennebula.existingSecretKeys", "opennebula.existingSecret"],
     );
     crate::refuses(
+        &json!({"opennebula": {"existingSecretKeys": {"serveradminSecret": ""}}}),
+        &["opennebula.existingSecretKeys", "opennebula.existingSecret"],
+    );
+    crate::refuses(
         &json!({"opennebula": {"existingSecretKeys": {"password": ""}}}),
         &["existingSecretKeys/password"],
     );
@@ -310,9 +320,13 @@ fn secret<'a>(pod: &'a Value, volume: &str) -> &'a Value {
 fn mounted(pod: &Value, container: &Value, path: &str) -> bool {
     let (folder, file) = path.rsplit_once('/').unwrap();
     items(&container["volumeMounts"]).iter().any(|mount| {
-        mount["mountPath"] == folder
-            && items(&secret(pod, mount["name"].as_str().unwrap())["items"])
+        let volume = mount["name"].as_str().unwrap();
+        let of_secret = || {
+            items(&secret(pod, volume)["items"])
                 .iter()
                 .any(|item| item["path"] == file)
+        };
+        // A ConfigMap is mounted as a whole.
+        mount["mountPath"] == folder && (volume == "known-hosts" || of_secret())
     })
 }

@@ -33,6 +33,30 @@ fn overrides_arrive_as_a_file() {
 }
 
 #[test]
+fn host_keys_of_hypervisors_arrive_as_a_file() {
+    let lines = "node1 ssh-ed25519 AAAAC3Nza\n# the second\nnode2,192.0.2.2 ssh-rsa AAAAB3Nza";
+    for given in [lines.to_owned(), format!("{lines}\n")] {
+        let objects = render(&json!({"ssh": {"knownHosts": given}}));
+        let map = find(&objects, "ConfigMap", "opennebula-known-hosts");
+        assert_eq!(map.text("/data/known_hosts"), format!("{lines}\n"));
+        let container = front_end(&objects);
+        assert!(environment(container).contains(&("SSH_KNOWN_HOSTS_FILE", "/run/config/ssh/known_hosts")));
+        assert!(
+            container["volumeMounts"]
+                .to_string()
+                .contains("\"/run/config/ssh\"")
+        );
+    }
+    let without = render(&json!({}));
+    assert!(try_find(&without, "ConfigMap", "opennebula-known-hosts").is_none());
+    assert!(
+        !environment(front_end(&without))
+            .iter()
+            .any(|(name, _)| *name == "SSH_KNOWN_HOSTS_FILE")
+    );
+}
+
+#[test]
 fn a_driver_is_added_by_a_map_of_its_attributes() {
     let config = json!({
         "oned": {"VM_MAD[NAME=dummy]": {"EXECUTABLE": "one_vmm_dummy", "TYPE": "xml"}, "DB/CONNECTIONS": 50},

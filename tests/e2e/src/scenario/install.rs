@@ -16,12 +16,13 @@ use crate::progress::note;
 use crate::wait::{Look, until};
 
 /// What the Job makes; each must be one of the values that are looked for, or the search would prove nothing.
-const GENERATED: [&str; 6] = [
+const GENERATED: [&str; 7] = [
     "opennebula-mariadb/password",
     "opennebula-mariadb/root-password",
     "opennebula/fireedge-key",
     "opennebula/one-key",
     "opennebula/oneadmin-password",
+    "opennebula/serveradmin-secret",
     "opennebula/ssh-private-key",
 ];
 
