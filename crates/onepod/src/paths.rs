@@ -52,6 +52,18 @@ impl Paths {
         self.data().join("one.db")
     }
 
+    /// What onepod itself keeps on the volume.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.data().join(".onepod")
+    }
+
+    /// Dumps of the database, made before it is migrated.
+    #[must_use]
+    pub fn dumps(&self) -> PathBuf {
+        self.data().join("backups/db")
+    }
+
     /// Drivers and probes of OpenNebula, of the packages and of the user.
     #[must_use]
     pub fn remotes(&self) -> PathBuf {

@@ -14,13 +14,15 @@ pub(crate) mod credentials;
 pub(crate) mod database;
 pub mod files;
 pub mod layout;
+mod lock;
 mod remotes;
 pub mod render;
 pub(crate) mod ssh;
 
 pub use credentials::CredentialsError;
-pub use database::Guard;
+pub use database::DatabaseError;
 pub use files::FileError;
+pub use lock::Guard;
 pub use render::RenderError;
 pub use ssh::SshError;
 
@@ -33,6 +35,12 @@ pub enum PrepareError {
     /// The release's drivers are not in place.
     #[error("remotes: {0}")]
     Remotes(#[source] FileError),
+    /// The database is none to start with.
+    #[error("database: {0}")]
+    Database(#[source] DatabaseError),
+    /// Another front-end has taken the database in the meantime.
+    #[error("database: {0}")]
+    Taken(String),
     /// oned's credentials are not settled.
     #[error("credentials: {0}")]
     Credentials(#[source] CredentialsError),
@@ -70,6 +78,7 @@ pub async fn prepare(
     _tools: &Tools,
 ) -> Result<Prepared, PrepareError> {
     let stage = board.stage("layout");
+    let volume = lock::volume::take(paths, &stage).await;
     layout::lay_out(paths, &stage)
         .await
         .map_err(PrepareError::Layout)?;
@@ -82,10 +91,11 @@ pub async fn prepare(
     stage.done();
 
     let stage = board.stage("database");
-    let found = database::wait(settings.clone(), paths, &stage).await;
+    let found = database::open(settings.clone(), paths, board, &stage, volume).await;
+    database::admit(&found.class, &found.settings, paths).map_err(PrepareError::Database)?;
     stage.done();
 
-    // Before anything runs the vendor's database tool: it reads the password from oned.conf.
+    // Before anything runs the vendor's database tool, which reads oned.conf.
     let stage = board.stage("render");
     for path in render::render(&found.settings, paths).map_err(PrepareError::Render)? {
         tracing::debug!("render: wrote {}", path.display());
@@ -93,7 +103,7 @@ pub async fn prepare(
     stage.done();
 
     let stage = board.stage("credentials");
-    credentials::settle(&found.settings, paths, &found.oneadmin, &stage)
+    credentials::settle(&found.settings, paths, &found.oneadmin(), &stage)
         .map_err(PrepareError::Credentials)?;
     stage.done();
 

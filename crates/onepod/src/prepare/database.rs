@@ -1,18 +1,28 @@
-//! Stage database: waits until oned could work with its database, and looks whether OpenNebula has users there.
+//! Stage database: waits until oned could work with its database, makes sure that no other front-end does, and judges what
+//! is in it.
 //!
-//! It changes nothing in the database and creates none: that is oned's. Waiting has no end of its own; the pod's
-//! startup probe and the operator have.
+//! It changes nothing in the database and creates none: that is oned's, and the migration's. Waiting has no end of its
+//! own; the pod's startup probe and the operator have.
 
 use std::time::Duration;
 
+use mysql_async::Conn;
 use tokio::time;
 
-use crate::board::Stage;
+use super::lock::Guard;
+use super::lock::server::{Keeper, Wait};
+use super::lock::volume::VolumeLock;
+use crate::board::{Board, DatabaseLock, DatabaseView, Stage};
 use crate::paths::Paths;
-use crate::settings::{Database, Settings};
+use crate::settings::{Database, MySql, Settings};
 
-mod mysql;
-mod sqlite;
+pub(crate) mod installed;
+pub(crate) mod mysql;
+pub(crate) mod schema;
+pub(crate) mod sqlite;
+
+use mysql::{Cause, Login};
+use schema::{Class, Contents, Version, Versions};
 
 /// The first pause between two attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -30,59 +40,81 @@ pub(crate) enum Oneadmin {
     Unknown(String),
 }
 
+/// Why the front-end does not start with this database, although it can be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It belongs to a later release.
+    #[error(
+        "{place} has schema {found}, and this image works with {needed}: no OpenNebula goes back to an older schema. \
+         Use an image of a release with schema {found}, or restore a dump of schema {needed}{dumps}"
+    )]
+    Newer {
+        /// Which database.
+        place: String,
+        /// The schema that is there.
+        found: String,
+        /// The schema that the image needs.
+        needed: String,
+        /// Where dumps lie, if there are any.
+        dumps: String,
+    },
+    /// It holds somebody else's tables.
+    #[error("{place} is not OpenNebula's: it has {tables}. Nothing was changed. {next}")]
+    Foreign {
+        /// Which database.
+        place: String,
+        /// Some of the tables.
+        tables: String,
+        /// What to do.
+        next: String,
+    },
+    /// OpenNebula's users without the tables that tell the schema.
+    #[error(
+        "{place} has OpenNebula's users and no rows in db_versioning and local_db_versioning, so oned would bootstrap \
+         over them. It is damaged, or a restore was not finished: restore a dump"
+    )]
+    Unversioned {
+        /// Which database.
+        place: String,
+    },
+    /// No migrator is installed for a part of the way.
+    #[error(
+        "{place} has schema {found}, this image needs {needed}, and it has no migrator from {gap}. Nothing was \
+         changed. Start an image of a release in between first, and this one afterwards"
+    )]
+    NoMigrator {
+        /// Which database.
+        place: String,
+        /// The schema that is there.
+        found: String,
+        /// The schema that the image needs.
+        needed: String,
+        /// Where the migrators end.
+        gap: String,
+    },
+}
+
 /// What the stage found.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// The settings with the password that worked.
     pub(crate) settings: Settings,
-    /// Whether user 0 is there.
-    pub(crate) oneadmin: Oneadmin,
+    /// What the database is to this image.
+    pub(crate) class: Class,
+    /// Bytes that its data takes.
+    #[expect(dead_code, reason = "for the migration")]
+    pub(crate) bytes: u64,
     /// Keeps other front-ends away.
     pub(crate) guard: Guard,
 }
 
-/// Keeps other front-ends away from the database for as long as it lives.
-#[derive(Debug, Default)]
-pub struct Guard {}
-
-impl Guard {
-    /// Resolves with a sentence that names the other front-end when one has taken the database while this one had lost
-    /// it: this one must end then.
-    pub async fn taken(&self) -> String {
-        std::future::pending().await
-    }
-}
-
-/// Waits for the database.
-pub(crate) async fn wait(settings: Settings, paths: &Paths, stage: &Stage) -> Found {
-    match settings.database().clone() {
-        Database::Sqlite => Found {
-            settings,
-            oneadmin: sqlite::oneadmin(&paths.sqlite()),
-            guard: Guard::default(),
-        },
-        Database::MySql(mut server) => {
-            if server.password().expose().contains(' ') {
-                stage.note(
-                    "DB_PASSWORD has a blank: oned works with it, and onedb does not, which upgrades and checks the \
-                     database. Take a password without blanks",
-                );
-            }
-            let mut attempts = 0;
-            let oneadmin = loop {
-                match mysql::attempt(&server).await {
-                    Ok(oneadmin) => break oneadmin,
-                    Err(cause) => stage.waiting(&cause.describe(&server)),
-                }
-                time::sleep(jittered(pause(attempts))).await;
-                attempts = attempts.saturating_add(1);
-                server = server.with_password_read_again();
-            };
-            Found {
-                settings: settings.with_database(Database::MySql(server)),
-                oneadmin,
-                guard: Guard::default(),
-            }
+impl Found {
+    /// Whether user 0 is there.
+    pub(crate) fn oneadmin(&self) -> Oneadmin {
+        match &self.class {
+            Class::Empty | Class::HalfBootstrapped => Oneadmin::Missing,
+            Class::Unknown(reason) => Oneadmin::Unknown(reason.clone()),
+            _ => Oneadmin::Present,
         }
     }
 }
@@ -91,22 +123,281 @@ pub(crate) async fn wait(settings: Settings, paths: &Paths, stage: &Stage) -> Fo
 pub(crate) async fn reachable(settings: &Settings) -> Result<(), String> {
     match settings.database() {
         Database::Sqlite => Ok(()),
-        Database::MySql(server) => match mysql::attempt(server).await {
-            Ok(_) => Ok(()),
+        Database::MySql(server) => match mysql::log_in(server).await {
+            Ok(Login::In(connection)) => {
+                // The server forgets the session either way; this only says goodbye.
+                let _ = connection.disconnect().await;
+                Ok(())
+            }
+            Ok(Login::Other(_)) => Ok(()),
             Err(cause) => Err(cause.describe(server)),
         },
     }
 }
 
+/// Waits for the database, takes its lock, and judges it. `volume` is the lock on the volume.
+pub(crate) async fn open(
+    settings: Settings,
+    paths: &Paths,
+    board: &Board,
+    stage: &Stage,
+    volume: Option<VolumeLock>,
+) -> Found {
+    let needed = needed(paths, stage);
+    let mut view = DatabaseView {
+        server: place(&settings, paths),
+        dumps: u32::try_from(super::files::names(&paths.dumps()).unwrap_or_default().len())
+            .unwrap_or(u32::MAX),
+        ..DatabaseView::default()
+    };
+    let found = match settings.database().clone() {
+        Database::Sqlite => {
+            "sqlite".clone_into(&mut view.backend);
+            view.lock = volume
+                .as_ref()
+                .map_or(DatabaseLock::Unknown, |_| DatabaseLock::Held);
+            let (class, bytes) = judged(sqlite::look(&paths.sqlite()), needed.as_ref());
+            Found {
+                settings,
+                class,
+                bytes,
+                guard: Guard::new(None, volume),
+            }
+        }
+        Database::MySql(server) => {
+            "mysql".clone_into(&mut view.backend);
+            let entered = enter(server, paths, stage).await;
+            view.version = entered.version;
+            view.lock = entered.lock;
+            let keeper = entered
+                .connection
+                .map(|connection| Keeper::start(*connection, entered.server.clone(), board.clone()));
+            let (class, bytes) = judged(entered.contents, needed.as_ref());
+            Found {
+                settings: settings.with_database(Database::MySql(entered.server)),
+                class,
+                bytes,
+                guard: Guard::new(keeper, volume),
+            }
+        }
+    };
+    found.class.name().clone_into(&mut view.class);
+    view.schema = found.class.schema();
+    board.set_database(view);
+    tracing::info!(
+        "database: {} is {}{}",
+        place(&found.settings, paths),
+        found.class.name(),
+        found
+            .class
+            .schema()
+            .map(|schema| format!(", schema {schema}"))
+            .unwrap_or_default()
+    );
+    found
+}
+
+/// The schema that the image needs; where it does not say so, the operator is told what is not checked.
+fn needed(paths: &Paths, stage: &Stage) -> Option<Versions> {
+    match installed::needed(paths) {
+        Ok(needed) => Some(needed),
+        Err(reason) => {
+            stage.note(&format!(
+                "cannot tell which schema this image needs ({reason}); oned will refuse another one"
+            ));
+            None
+        }
+    }
+}
+
+fn judged(contents: Result<Contents, String>, needed: Option<&Versions>) -> (Class, u64) {
+    match contents {
+        Ok(contents) => (Class::of(&contents, needed), contents.bytes),
+        Err(reason) => (Class::Unknown(reason), 0),
+    }
+}
+
+/// Looks at the database once more, after its contents were changed.
+#[expect(dead_code, reason = "for the migration")]
+pub(crate) async fn look_again(settings: &Settings, paths: &Paths) -> Result<Class, String> {
+    let contents = match settings.database() {
+        Database::Sqlite => sqlite::look(&paths.sqlite())?,
+        Database::MySql(server) => {
+            let told = |cause: Cause| cause.describe(server);
+            match mysql::log_in(server).await.map_err(told)? {
+                Login::In(mut connection) => {
+                    let contents = mysql::look(&mut connection, server).await.map_err(told);
+                    let _ = connection.disconnect().await;
+                    contents?
+                }
+                Login::Other(reason) => return Err(reason),
+            }
+        }
+    };
+    Ok(Class::of(&contents, Some(&installed::needed(paths)?)))
+}
+
+/// Which database, for people.
+pub(crate) fn place(settings: &Settings, paths: &Paths) -> String {
+    match settings.database() {
+        Database::Sqlite => paths.sqlite().display().to_string(),
+        Database::MySql(server) => format!(
+            "database \"{}\" on {}:{}",
+            server.name(),
+            server.host(),
+            server.port()
+        ),
+    }
+}
+
+/// Refuses a database with which no retry helps.
+pub(crate) fn admit(class: &Class, settings: &Settings, paths: &Paths) -> Result<(), DatabaseError> {
+    let place = place(settings, paths);
+    match class {
+        Class::Newer { found, needed } => Err(DatabaseError::Newer {
+            place,
+            found: found.to_string(),
+            needed: needed.to_string(),
+            dumps: dumps(paths),
+        }),
+        Class::Foreign(tables) => Err(DatabaseError::Foreign {
+            place,
+            tables: schema::some_of(tables),
+            next: match settings.database() {
+                Database::Sqlite => "Move the file away, or give this front-end another volume",
+                Database::MySql(_) => "Check DB_NAME and DB_HOST; oned makes the database if there is none",
+            }
+            .to_owned(),
+        }),
+        Class::Unversioned => Err(DatabaseError::Unversioned { place }),
+        Class::Older { found, needed } => match installed::gap(paths, found, needed) {
+            Some(gap) => Err(DatabaseError::NoMigrator {
+                place,
+                found: found.to_string(),
+                needed: needed.to_string(),
+                gap: Version::to_string(&gap),
+            }),
+            None => Ok(()),
+        },
+        Class::Empty
+        | Class::HalfBootstrapped
+        | Class::Current(_)
+        | Class::Unverified(_)
+        | Class::Unknown(_) => Ok(()),
+    }
+}
+
+fn dumps(paths: &Paths) -> String {
+    let kept = super::files::names(&paths.dumps()).unwrap_or_default();
+    if kept.is_empty() {
+        String::new()
+    } else {
+        format!(" (there are {} in {})", kept.len(), paths.dumps().display())
+    }
+}
+
+/// A server that was reached.
+struct Entered {
+    server: MySql,
+    /// The connection that has the lock.
+    connection: Option<Box<Conn>>,
+    lock: DatabaseLock,
+    version: Option<String>,
+    contents: Result<Contents, String>,
+}
+
+/// Waits for the server and for the lock.
+async fn enter(mut server: MySql, paths: &Paths, stage: &Stage) -> Entered {
+    let (mut attempts, mut wait) = (0, Wait::default());
+    loop {
+        match try_to_enter(&server, &mut wait, paths, stage).await {
+            Ok(entered) => return entered,
+            Err(cause) => {
+                wait.broken();
+                stage.waiting(&cause.describe(&server));
+            }
+        }
+        time::sleep(jittered(pause(attempts))).await;
+        attempts = attempts.saturating_add(1);
+        server = server.with_password_read_again();
+    }
+}
+
+async fn try_to_enter(
+    server: &MySql,
+    wait: &mut Wait,
+    paths: &Paths,
+    stage: &Stage,
+) -> Result<Entered, Cause> {
+    let mut connection = match mysql::log_in(server).await? {
+        Login::In(connection) => connection,
+        Login::Other(reason) => {
+            return Ok(Entered {
+                server: server.clone(),
+                connection: None,
+                lock: DatabaseLock::Unknown,
+                version: None,
+                contents: Err(reason),
+            });
+        }
+    };
+    mysql::rights(&mut connection, server).await?;
+    let locked = wait.take(&mut connection, server, stage).await?;
+    let contents = mysql::look(&mut connection, server).await?;
+    if contents.tables.is_empty() && has_service_files(paths) {
+        mistyped(&mut connection, server, stage).await;
+    }
+    let version = mysql::version(&mut connection).await;
+    Ok(Entered {
+        server: server.clone(),
+        connection: locked.then_some(connection),
+        lock: if locked {
+            DatabaseLock::Held
+        } else {
+            DatabaseLock::Unknown
+        },
+        version,
+        contents: Ok(contents),
+    })
+}
+
+/// Whether oned has bootstrapped on this volume before.
+fn has_service_files(paths: &Paths) -> bool {
+    super::files::names(&paths.auth_dir())
+        .unwrap_or_default()
+        .iter()
+        .any(|name| name.ends_with("_auth") && name != "one_auth")
+}
+
+/// A used volume meets an empty database: lost, or `DB_NAME` is another one than before.
+async fn mistyped(connection: &mut Conn, server: &MySql, stage: &Stage) {
+    let others = mysql::elsewhere(connection, server).await;
+    let hint = if others.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "; the same server has OpenNebula's tables in {}",
+            others.join(", ")
+        )
+    };
+    stage.note(&format!(
+        "database \"{}\" on {}:{} is empty, and the volume was in use before{hint}. If the database was not lost, \
+         check DB_NAME and DB_HOST now: OpenNebula begins anew with an empty one",
+        server.name(),
+        server.host(),
+        server.port()
+    ));
+}
+
 /// The pause after the attempt of that number, counted from 0.
-fn pause(attempt: u32) -> Duration {
+pub(crate) fn pause(attempt: u32) -> Duration {
     FIRST_PAUSE
         .saturating_mul(2_u32.saturating_pow(attempt))
         .min(LONGEST_PAUSE)
 }
 
 /// A fifth more or less, so that pods that wait for the same server do not come all at once.
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::random_range(0.8..1.2))
 }
 

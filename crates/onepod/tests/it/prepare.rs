@@ -2,6 +2,7 @@
 
 mod database;
 mod front;
+mod lock;
 mod mariadb;
 mod program;
 mod volume;

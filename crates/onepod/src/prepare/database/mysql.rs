@@ -1,7 +1,7 @@
-//! One attempt to work with a database server, and what stands in its way.
+//! What is asked of a database server, and what stands in its way.
 //!
-//! An attempt logs in with oned's own name and password and reads one row, which is what oned does first. The database
-//! itself may be missing: oned makes it. No TLS: a user that requires it looks like one with a wrong password.
+//! The login is oned's own. The database itself may be missing: oned makes it. No TLS: a user that requires it looks like
+//! one with a wrong password.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -10,11 +10,14 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder};
 use tokio::{net, time};
 
-use super::Oneadmin;
+use super::schema::Contents;
 use crate::settings::MySql;
 
-/// How long one attempt may take, from looking up the name to the row.
+/// How long the server may take for a login or a small question.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long it may take to list the tables: `information_schema` is slow where there are thousands.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
 
 /// Error numbers of the server (MariaDB's documentation, "MariaDB Error Code Reference").
 mod code {
@@ -32,7 +35,7 @@ mod code {
 
 /// Why oned could not work with its database now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// The name cannot be resolved.
     HostUnknown(String),
     /// Nobody listens there.
@@ -51,7 +54,7 @@ pub(super) enum Cause {
 
 impl Cause {
     /// One line for the operator, with the settings to look at and never the password.
-    pub(super) fn describe(&self, server: &MySql) -> String {
+    pub(crate) fn describe(&self, server: &MySql) -> String {
         let (host, port, user, name) = (server.host(), server.port(), server.user(), server.name());
         match self {
             Self::HostUnknown(error) => {
@@ -83,54 +86,149 @@ impl Cause {
     }
 }
 
-/// Logs in and looks for user 0.
-pub(super) async fn attempt(server: &MySql) -> Result<Oneadmin, Cause> {
-    time::timeout(LIMIT, look(server))
-        .await
-        .unwrap_or(Err(Cause::TimedOut))
+/// What came of a login.
+pub(crate) enum Login {
+    /// It worked.
+    In(Box<Conn>),
+    /// The server is there and wants a way to log in that this library does not speak, though oned's may.
+    Other(String),
 }
 
-async fn look(server: &MySql) -> Result<Oneadmin, Cause> {
-    let addresses: Vec<_> = net::lookup_host((server.host(), server.port()))
-        .await
-        .map_err(|error| Cause::HostUnknown(error.to_string()))?
-        .map(|address| address.ip())
-        .collect();
-    let options = OptsBuilder::default()
-        .ip_or_hostname(server.host())
-        .resolved_ips(Some(addresses))
-        .tcp_port(server.port())
-        .prefer_socket(false)
-        .user(Some(server.user()))
-        .pass(Some(server.password().expose()))
-        .stmt_cache_size(0);
-    let mut connection = match Conn::new(options).await {
-        Ok(connection) => connection,
-        // The server is there; what oned's own library speaks and this one does not is no reason to wait for ever.
-        Err(Error::Driver(DriverError::UnknownAuthPlugin { name })) => {
-            return Ok(Oneadmin::Unknown(format!(
+/// Logs in.
+pub(crate) async fn log_in(server: &MySql) -> Result<Login, Cause> {
+    within(LIMIT, async {
+        let addresses: Vec<_> = net::lookup_host((server.host(), server.port()))
+            .await
+            .map_err(|error| Cause::HostUnknown(error.to_string()))?
+            .map(|address| address.ip())
+            .collect();
+        let options = OptsBuilder::default()
+            .ip_or_hostname(server.host())
+            .resolved_ips(Some(addresses))
+            .tcp_port(server.port())
+            .prefer_socket(false)
+            .user(Some(server.user()))
+            .pass(Some(server.password().expose()))
+            .stmt_cache_size(0);
+        match Conn::new(options).await {
+            Ok(connection) => Ok(Login::In(Box::new(connection))),
+            // What oned's own library speaks and this one does not is no reason to wait for ever.
+            Err(Error::Driver(DriverError::UnknownAuthPlugin { name })) => Ok(Login::Other(format!(
                 "user \"{}\" logs in by the plugin {name}, which onepod does not speak",
                 server.user()
-            )));
+            ))),
+            Err(error) => Err(classify(&error)),
         }
-        Err(error) => return Err(classify(&error)),
-    };
+    })
+    .await
+}
+
+/// Whether the user may read OpenNebula's tables. The database itself may be missing: oned makes it.
+pub(crate) async fn rights(connection: &mut Conn, server: &MySql) -> Result<(), Cause> {
+    within(LIMIT, oneadmin(connection, server)).await.map(drop)
+}
+
+/// Whether user 0 is there.
+async fn oneadmin(connection: &mut Conn, server: &MySql) -> Result<bool, Cause> {
     // The name is an identifier without quotes in it: settings take no other.
     let question = format!("SELECT oid FROM `{}`.user_pool WHERE oid = 0", server.name());
-    let answer = connection.query_first::<i64, _>(question).await;
-    // The server forgets the session either way; this only says goodbye.
-    let _ = connection.disconnect().await;
-    match answer {
-        Ok(Some(_)) => Ok(Oneadmin::Present),
-        Ok(None) => Ok(Oneadmin::Missing),
+    match connection.query_first::<i64, _>(question).await {
+        Ok(answer) => Ok(answer.is_some()),
         Err(Error::Server(error)) if matches!(error.code, code::NO_SUCH_TABLE | code::NO_SUCH_DATABASE) => {
-            Ok(Oneadmin::Missing)
+            Ok(false)
         }
         Err(error) => Err(classify(&error)),
     }
 }
 
-fn classify(error: &Error) -> Cause {
+/// What is in the database.
+pub(crate) async fn look(connection: &mut Conn, server: &MySql) -> Result<Contents, Cause> {
+    let name = server.name();
+    within(LOOK_LIMIT, async {
+        let mut contents = Contents {
+            oneadmin: oneadmin(connection, server).await?,
+            ..Contents::default()
+        };
+        let tables = format!(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '{name}' ORDER BY table_name"
+        );
+        contents.tables = connection.query(tables).await.map_err(|error| classify(&error))?;
+        for (table, version) in [
+            ("db_versioning", &mut contents.shared),
+            ("local_db_versioning", &mut contents.local),
+        ] {
+            if contents.tables.iter().any(|there| there == table) {
+                let newest = format!("SELECT version FROM `{name}`.{table} ORDER BY oid DESC LIMIT 1");
+                *version = connection
+                    .query_first(newest)
+                    .await
+                    .map_err(|error| classify(&error))?;
+            }
+        }
+        let bytes = format!(
+            "SELECT CAST(COALESCE(SUM(data_length), 0) AS UNSIGNED) FROM information_schema.tables \
+             WHERE table_schema = '{name}'"
+        );
+        contents.bytes = connection
+            .query_first(bytes)
+            .await
+            .map_err(|error| classify(&error))?
+            .unwrap_or_default();
+        Ok(contents)
+    })
+    .await
+}
+
+/// The server's name and version, such as `MariaDB 11.4.5`.
+pub(crate) async fn version(connection: &mut Conn) -> Option<String> {
+    let text: String = within(LIMIT, async {
+        connection
+            .query_first("SELECT VERSION()")
+            .await
+            .map_err(|error| classify(&error))
+    })
+    .await
+    .ok()??;
+    let number = text.split('-').next().unwrap_or_default();
+    let product = if text.contains("MariaDB") {
+        "MariaDB"
+    } else {
+        "MySQL"
+    };
+    Some(format!("{product} {number}"))
+}
+
+/// Other databases of the server that hold OpenNebula's tables, as far as the user sees them.
+pub(crate) async fn elsewhere(connection: &mut Conn, server: &MySql) -> Vec<String> {
+    let question = format!(
+        "SELECT DISTINCT table_schema FROM information_schema.tables \
+         WHERE table_name = 'local_db_versioning' AND table_schema <> '{}'",
+        server.name()
+    );
+    within(LIMIT, async {
+        connection.query(question).await.map_err(|error| classify(&error))
+    })
+    .await
+    .unwrap_or_default()
+}
+
+/// Makes the database if it is missing: a restore that was cut off may have dropped it and not made it again.
+#[expect(dead_code, reason = "for the migration")]
+pub(crate) async fn make(connection: &mut Conn, server: &MySql) -> Result<(), Cause> {
+    within(LIMIT, async {
+        connection
+            .query_drop(format!("CREATE DATABASE IF NOT EXISTS `{}`", server.name()))
+            .await
+            .map_err(|error| classify(&error))
+    })
+    .await
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
+    time::timeout(limit, work).await.unwrap_or(Err(Cause::TimedOut))
+}
+
+pub(crate) fn classify(error: &Error) -> Cause {
     match error {
         Error::Server(server) => match server.code {
             code::LOGIN_REFUSED | code::LOGIN_REFUSED_BY_PLUGIN => Cause::Login,

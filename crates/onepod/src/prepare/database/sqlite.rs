@@ -1,6 +1,6 @@
-//! The sqlite backend: whether user 0 is in the file.
+//! The sqlite backend: what is in the file.
 //!
-//! Why a whole library for one question: a bootstrap that was killed leaves a file with tables and without users, and
+//! Why a whole library for a few questions: a bootstrap that was killed leaves a file with tables and without users, and
 //! oned then refuses every further start until its service credentials are moved away. Taking any existing file for a
 //! used one would leave such a pod dead; taking it for an unused one by its size would move the credentials of a living
 //! one. Only SQL tells the two apart, and reading the file format by hand would be blind to a rollback journal.
@@ -14,41 +14,54 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::Oneadmin;
+use super::schema::Contents;
 
 /// How long to wait for somebody who writes to the file.
 const BUSY: Duration = Duration::from_millis(500);
 
-/// Looks into the file.
-pub(super) fn oneadmin(path: &Path) -> Oneadmin {
-    match fs::metadata(path) {
-        Ok(file) if file.is_file() && file.len() == 0 => return Oneadmin::Missing,
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Oneadmin::Missing,
-        Err(error) => return Oneadmin::Unknown(format!("{}: {error}", path.display())),
-    }
-    match ask(path) {
-        Ok(true) => Oneadmin::Present,
-        Ok(false) => Oneadmin::Missing,
-        Err(error) => Oneadmin::Unknown(format!("{}: {error}", path.display())),
-    }
+/// Looks into the file. No file is an empty database; the error is a sentence for people.
+pub(crate) fn look(path: &Path) -> Result<Contents, String> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let bytes = match fs::metadata(path) {
+        Ok(file) if file.is_file() && file.len() == 0 => return Ok(Contents::default()),
+        Ok(file) => file.len(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Contents::default()),
+        Err(error) => return Err(named(&error)),
+    };
+    let mut contents = ask(path).map_err(|error| named(&error))?;
+    contents.bytes = bytes;
+    Ok(contents)
 }
 
-fn ask(path: &Path) -> rusqlite::Result<bool> {
+fn ask(path: &Path) -> rusqlite::Result<Contents> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(BUSY)?;
-    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'user_pool'";
-    let user = "SELECT 1 FROM user_pool WHERE oid = 0";
-    for question in [table, user] {
-        let row: Option<i64> = connection.query_row(question, [], |row| row.get(0)).optional()?;
-        if row.is_none() {
-            return Ok(false);
-        }
+    let mut contents = Contents::default();
+    let mut tables = connection.prepare(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'",
+    )?;
+    for table in tables.query_map([], |row| row.get(0))? {
+        contents.tables.push(table?);
     }
-    Ok(true)
+    let has = |table: &str| contents.tables.iter().any(|there| there == table);
+    if has("user_pool") {
+        let user: Option<i64> = connection
+            .query_row("SELECT 1 FROM user_pool WHERE oid = 0", [], |row| row.get(0))
+            .optional()?;
+        contents.oneadmin = user.is_some();
+    }
+    let newest = |table: &str| -> rusqlite::Result<Option<String>> {
+        if !contents.tables.iter().any(|there| there == table) {
+            return Ok(None);
+        }
+        let question = format!("SELECT version FROM {table} ORDER BY oid DESC LIMIT 1");
+        connection.query_row(&question, [], |row| row.get(0)).optional()
+    };
+    (contents.shared, contents.local) = (newest("db_versioning")?, newest("local_db_versioning")?);
+    Ok(contents)
 }
 
 #[cfg(test)]
@@ -70,31 +83,45 @@ mod tests {
     }
 
     #[test]
-    fn no_file_and_an_empty_file_have_no_users() {
+    fn no_file_and_an_empty_file_are_empty_databases() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("one.db");
-        assert_eq!(oneadmin(&path), Oneadmin::Missing);
+        assert!(look(&path).unwrap().tables.is_empty());
         assert!(!path.exists());
         fs::write(&path, "").unwrap();
-        assert_eq!(oneadmin(&path), Oneadmin::Missing);
+        assert!(look(&path).unwrap().tables.is_empty());
     }
 
     #[test]
     fn tables_without_user_0_are_a_bootstrap_that_did_not_happen() {
         let dir = TempDir::new().unwrap();
         let path = database(&dir, &["CREATE TABLE system_attributes (name TEXT)"]);
-        assert_eq!(oneadmin(&path), Oneadmin::Missing);
+        let found = look(&path).unwrap();
+        assert_eq!(
+            (found.tables, found.oneadmin),
+            (vec!["system_attributes".to_owned()], false)
+        );
         let dir = TempDir::new().unwrap();
         let path = database(&dir, &[TABLE, "INSERT INTO user_pool VALUES (7, 'somebody', '')"]);
-        assert_eq!(oneadmin(&path), Oneadmin::Missing);
+        assert!(!look(&path).unwrap().oneadmin);
     }
 
     #[test]
-    fn user_0_is_found_and_the_file_is_left_alone() {
+    fn user_0_and_the_newest_versions_are_found_and_the_file_is_left_alone() {
         let dir = TempDir::new().unwrap();
-        let path = database(&dir, &[TABLE, "INSERT INTO user_pool VALUES (0, 'oneadmin', '')"]);
+        let path = database(
+            &dir,
+            &[
+                TABLE,
+                "INSERT INTO user_pool VALUES (0, 'oneadmin', '')",
+                "CREATE TABLE db_versioning (oid INTEGER PRIMARY KEY, version VARCHAR(256))",
+                "INSERT INTO db_versioning VALUES (0, '6.10.0'), (1, '7.0.0')",
+            ],
+        );
         let before = fs::read(&path).unwrap();
-        assert_eq!(oneadmin(&path), Oneadmin::Present);
+        let found = look(&path).unwrap();
+        assert!(found.oneadmin && found.bytes > 0);
+        assert_eq!((found.shared.as_deref(), found.local), (Some("7.0.0"), None));
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 
@@ -103,9 +130,9 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("one.db");
         fs::write(&path, "this is no database, however long it may be: ".repeat(100)).unwrap();
-        assert!(matches!(oneadmin(&path), Oneadmin::Unknown(_)));
+        assert!(look(&path).is_err());
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert!(matches!(oneadmin(&path), Oneadmin::Unknown(_)));
+        assert!(look(&path).is_err());
     }
 }

@@ -6,7 +6,7 @@ use onepod::board::{Board, StageState};
 use onepod::prepare;
 use tokio::net::TcpListener;
 
-use super::front::{Front, notes, settle};
+use super::front::{Front, in_use, notes, settle};
 use super::mariadb::{Server, soon};
 
 const PASSWORD: &str = "S3cr3t-of-the-database";
@@ -134,8 +134,9 @@ async fn users_in_the_database_decide_over_credentials() {
 
     // The same with users: nothing is touched.
     server
-        .administer(&["INSERT INTO one_test.user_pool VALUES (0, 'oneadmin')"])
+        .administer(&["DROP DATABASE one_test", "CREATE DATABASE one_test"])
         .await;
+    server.fill("one_test", &in_use("7.0.0")).await;
     for name in ["sunstone_auth", "oneflow_auth", "onegate_auth"] {
         front.volume(&format!(".one/{name}"), "serveradmin:s\n");
     }

@@ -38,6 +38,26 @@ const SHIPPED: [(&str, &str); 11] = [
     ("data/remotes/etc/vmm/kvm/new", "NEW=1\n"),
 ];
 
+/// Where the vendor's migration tool says which schema it needs; this image needs 7.0.0.
+const SCHEMA: (&str, &str) = (
+    "usr/lib/one/ruby/onedb/database_schema.rb",
+    "    LATEST_DB_VERSION = '7.0.0'\n    LATEST_LOCAL_DB_VERSION = '7.0.0'\n",
+);
+
+/// Statements for a database that OpenNebula with this schema has in use, as far as the stages look at it.
+pub(crate) fn in_use(schema: &str) -> Vec<String> {
+    vec![
+        "CREATE TABLE user_pool (oid INTEGER PRIMARY KEY, name VARCHAR(256), body TEXT)".to_owned(),
+        "INSERT INTO user_pool VALUES (0, 'oneadmin', '')".to_owned(),
+        "CREATE TABLE db_versioning (oid INTEGER PRIMARY KEY, version VARCHAR(256), timestamp INTEGER)"
+            .to_owned(),
+        format!("INSERT INTO db_versioning VALUES (0, '{schema}', 0)"),
+        "CREATE TABLE local_db_versioning (oid INTEGER PRIMARY KEY, version VARCHAR(256), timestamp INTEGER)"
+            .to_owned(),
+        format!("INSERT INTO local_db_versioning VALUES (0, '{schema}', 0)"),
+    ]
+}
+
 /// A front-end.
 pub(crate) struct Front {
     pub(crate) dir: TempDir,
@@ -53,6 +73,7 @@ impl Front {
         for (path, content) in SHIPPED {
             put(&paths.share().join(path), content);
         }
+        put(&dir.path().join(SCHEMA.0), SCHEMA.1);
         let deploy = paths.pristine_data().join("remotes/vmm/kvm/deploy");
         fs::set_permissions(deploy, Permissions::from_mode(0o755)).unwrap();
         Self {

@@ -33,6 +33,8 @@ impl Server {
             "{INSTALL}"
         );
         let dir = TempDir::new().unwrap();
+        // Two servers that share /tmp take each other's temporary tables.
+        std::fs::create_dir(dir.path().join("tmp")).unwrap();
         let mut command = Command::new("/usr/bin/mariadb-install-db");
         command
             .args([
@@ -42,6 +44,7 @@ impl Server {
                 "--user=root",
             ])
             .arg(format!("--datadir={}", dir.path().join("data").display()))
+            .arg(format!("--tmpdir={}", dir.path().join("tmp").display()))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let (mut process, _) = Process::start(&mut command);
@@ -68,6 +71,7 @@ impl Server {
             ])
             .arg(format!("--port={}", self.port))
             .arg(format!("--datadir={}", path("data")))
+            .arg(format!("--tmpdir={}", path("tmp")))
             .arg(format!("--socket={}", path("socket")))
             .arg(format!("--pid-file={}", path("pid")))
             .stdout(Stdio::null())
@@ -89,6 +93,28 @@ impl Server {
             connection.query_drop(*statement).await.unwrap();
         }
         connection.disconnect().await.unwrap();
+    }
+}
+
+impl Server {
+    /// Runs statements in one database.
+    pub(crate) async fn fill(&self, database: &str, statements: &[String]) {
+        let choose = format!("USE {database}");
+        let statements: Vec<&str> = std::iter::once(choose.as_str())
+            .chain(statements.iter().map(String::as_str))
+            .collect();
+        self.administer(&statements).await;
+    }
+
+    /// The rows of a question, as its administrator.
+    pub(crate) async fn ask<T: mysql_async::prelude::FromRow + Send + 'static>(
+        &self,
+        question: &str,
+    ) -> Vec<T> {
+        let mut connection = self.connect().await.unwrap();
+        let rows = connection.query(question).await.unwrap();
+        connection.disconnect().await.unwrap();
+        rows
     }
 }
 

@@ -8,16 +8,16 @@ use std::task::{Context, Waker};
 use onepod::board::{Board, StageState};
 use onepod::prepare;
 
-use super::front::{Front, mode, notes, settle};
+use super::front::{Front, in_use, mode, notes, settle};
 
 /// OpenNebula's user table, with the columns that matter.
 const TABLE: &str = "CREATE TABLE user_pool (oid INTEGER PRIMARY KEY, name VARCHAR(256), body TEXT)";
 
-fn sqlite(front: &Front, statements: &[&str]) {
+fn sqlite(front: &Front, statements: &[impl AsRef<str>]) {
     fs::create_dir_all(front.paths.data()).unwrap();
     let connection = rusqlite::Connection::open(front.paths.sqlite()).unwrap();
     for statement in statements {
-        connection.execute(statement, []).unwrap();
+        connection.execute(statement.as_ref(), []).unwrap();
     }
 }
 
@@ -153,10 +153,7 @@ async fn a_database_in_use_keeps_its_credentials() {
     ] {
         front.volume(&format!(".one/{name}"), &content);
     }
-    sqlite(
-        &front,
-        &[TABLE, "INSERT INTO user_pool VALUES (0, 'oneadmin', '')"],
-    );
+    sqlite(&front, &in_use("7.0.0"));
     let stages = front.prepare(&[]).await.unwrap();
     assert_eq!(notes(&stages), "");
     assert_eq!(front.text(".one/sunstone_auth"), "serveradmin:s\n");
