@@ -52,12 +52,6 @@ impl Paths {
         self.data().join("one.db")
     }
 
-    /// What onepod itself keeps on the volume.
-    #[must_use]
-    pub fn state(&self) -> PathBuf {
-        self.data().join(".onepod")
-    }
-
     /// Dumps of the database, made before it is migrated.
     #[must_use]
     pub fn dumps(&self) -> PathBuf {

@@ -193,7 +193,17 @@ impl Pod {
                 let _watches = prepared
                     .as_ref()
                     .and_then(|prepared| Some(self.watch(config.oned()?, prepared.settings.clone())));
-                supervise(config, disabled, self.means, self.commands, &mut self.stop).await;
+                let handle = self.handle.clone();
+                let lose = async {
+                    if let Some(prepared) = &prepared {
+                        handle.shut_down(prepared.database.taken().await);
+                    }
+                    std::future::pending::<()>().await;
+                };
+                tokio::select! {
+                    () = supervise(config, disabled, self.means, self.commands, &mut self.stop) => {}
+                    () = lose => {}
+                }
                 tracing::info!("all services have gone");
                 ExitCode::SUCCESS
             }

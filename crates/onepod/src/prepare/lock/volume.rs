@@ -37,9 +37,9 @@ impl Drop for VolumeLock {
 /// Takes the lock, and waits for whoever has it. None where the volume knows no locks or cannot be written to: the
 /// stage after this one says so of its own files.
 pub(crate) async fn take(paths: &Paths, stage: &Stage) -> Option<VolumeLock> {
-    let path = paths.state().join("volume.lock");
+    let path = paths.own_data().join("volume.lock");
     files::directory(&paths.data(), 0o750).ok()?;
-    files::directory(&paths.state(), 0o750).ok()?;
+    files::directory(&paths.own_data(), 0o750).ok()?;
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
