@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret};
-use kube::api::{AttachParams, DeleteParams, ListParams, LogParams, PostParams};
+use kube::api::{AttachParams, DeleteParams, ListParams, LogParams, Portforwarder, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -249,15 +249,27 @@ impl Cluster {
 
     /// GET of a path of a pod's own port.
     pub(crate) async fn get(&self, pod: &str, port: u16, path: &str) -> Result<http::Answer> {
-        let mut forward = self
-            .api::<Pod>()
-            .portforward(pod, &[port])
-            .await
-            .with_context(|| format!("cannot forward port {port} of pod {pod}"))?;
+        let mut forward = self.port(pod, port).await?;
         let stream = forward.take_stream(port).context("the forward has no stream")?;
         let answer = http::get(stream, "localhost", path).await;
         forward.abort();
         answer.with_context(|| format!("port {port} of pod {pod}"))
+    }
+
+    /// The same as a browser asks for it.
+    pub(crate) async fn get_page(&self, pod: &str, port: u16, path: &str) -> Result<http::Answer> {
+        let mut forward = self.port(pod, port).await?;
+        let stream = forward.take_stream(port).context("the forward has no stream")?;
+        let answer = http::get_page(stream, "localhost", path).await;
+        forward.abort();
+        answer.with_context(|| format!("port {port} of pod {pod}"))
+    }
+
+    async fn port(&self, pod: &str, port: u16) -> Result<Portforwarder> {
+        self.api::<Pod>()
+            .portforward(pod, &[port])
+            .await
+            .with_context(|| format!("cannot forward port {port} of pod {pod}"))
     }
 
     /// A local port that leads to a pod's.

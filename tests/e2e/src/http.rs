@@ -36,6 +36,21 @@ where
     .await
 }
 
+/// GET of a path as a browser asks for it.
+pub(crate) async fn get_page<S>(stream: S, host: &str, path: &str) -> Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let request = Request::get(path)
+        .header(header::HOST, host)
+        .header(
+            header::ACCEPT,
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        )
+        .body(Full::default())?;
+    send(stream, request).await
+}
+
 /// POST of a JSON value.
 pub(crate) async fn post_json<S>(
     stream: S,

@@ -6,6 +6,7 @@ mod database;
 mod faults;
 mod install;
 mod mistakes;
+mod rotation;
 mod upgrade;
 mod world;
 
@@ -47,6 +48,9 @@ const STEPS: &[Step] = &[
     ("no password in logs, ConfigMaps, pods", |world| {
         Box::pin(install::secrecy(world))
     }),
+    ("/status as a page, as JSON, in the container", |world| {
+        Box::pin(install::status(world))
+    }),
     ("pod deleted: host, VM and Secrets still there", |world| {
         Box::pin(faults::delete_pod(world))
     }),
@@ -67,6 +71,9 @@ const STEPS: &[Step] = &[
     }),
     ("wrong database password: says why, recovers", |world| {
         Box::pin(database::wrong_password(world))
+    }),
+    ("oneadmin's password rotated: good, nothing restarted", |world| {
+        Box::pin(rotation::oneadmin_password(world))
     }),
     ("wrong settings: exit 64, all named, mended", |world| {
         Box::pin(mistakes::named_and_mended(world))

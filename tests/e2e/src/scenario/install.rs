@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use serde::Serialize;
 
 use super::api;
-use super::world::{FRONT_END_POD, World};
+use super::world::{CONTAINER, FRONT_END_POD, HEALTH_PORT, World};
 use crate::progress::note;
 use crate::wait::{Look, until};
 
@@ -60,6 +60,43 @@ pub(super) async fn test(world: &mut World) -> Result<String> {
     }
     ensure!(lines > 0, "the test's pod said nothing");
     Ok(format!("onepod verify said {lines} lines"))
+}
+
+/// The page of the state on the health port, as a browser gets it, and the same as JSON for scripts; `onepod status` in the
+/// container says it too.
+pub(super) async fn status(world: &mut World) -> Result<String> {
+    let page = world
+        .cluster
+        .get_page(FRONT_END_POD, HEALTH_PORT, "/status")
+        .await?;
+    ensure!(
+        page.status == 200,
+        "/status as a page: {} {}",
+        page.status,
+        page.body
+    );
+    let services = world.status().await?.services;
+    for part in ["<!doctype html>", "oned", "fireedge"] {
+        ensure!(
+            page.body.to_lowercase().contains(part),
+            "\"{part}\" is not in the page of {} bytes",
+            page.body.len()
+        );
+    }
+    let said = world
+        .cluster
+        .exec(FRONT_END_POD, CONTAINER, &["onepod", "status"])
+        .await?;
+    ensure!(
+        said.success && said.output.contains("oned"),
+        "onepod status: {}",
+        said.output
+    );
+    Ok(format!(
+        "{} bytes of HTML, {} services",
+        page.body.len(),
+        services.len()
+    ))
 }
 
 /// No value of any Secret is in a pod's log, a ConfigMap, an object that shows a pod's environment, an event, or in

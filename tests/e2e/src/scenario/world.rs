@@ -111,6 +111,11 @@ impl World {
     /// Runs a verb of the pyone script as oneadmin, through a port-forward.
     pub(crate) async fn pyone<T: DeserializeOwned>(&self, verb: &[&str]) -> Result<T> {
         let password = self.cluster.secret(PASSWORD.0, PASSWORD.1).await?;
+        self.pyone_with(&password, verb).await
+    }
+
+    /// The same with a password of one's own.
+    pub(crate) async fn pyone_with<T: DeserializeOwned>(&self, password: &str, verb: &[&str]) -> Result<T> {
         let forward = self.cluster.forward(FRONT_END_POD, API_PORT).await?;
         self.python
             .one(
