@@ -73,6 +73,9 @@ install -d -o 9869 -g 9869 -m 0755 /var/lib/one /var/log/one /run/lock/one /run/
 install -d -o 9869 -g 9869 -m 0750 /etc/one /run/one
 chown -R 9869:9869 /etc/one /var/log/one
 
+# The way to the front-end's own SSH server, which every start writes.
+echo 'Include /run/onepod/ssh_config' >/etc/ssh/ssh_config.d/onepod.conf
+
 # What only the installation needed, or would differ from build to build.
 apt-get clean
 rm -rf "${scaffold[@]}" /var/lib/apt/lists/* /var/cache/* /var/log/*.log /var/log/apt /tmp/* /var/tmp/* \

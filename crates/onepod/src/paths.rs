@@ -124,6 +124,36 @@ impl Paths {
         self.data().join(".ssh")
     }
 
+    /// The key by which the front-end's SSH server is known.
+    #[must_use]
+    pub fn ssh_host_key(&self) -> PathBuf {
+        self.ssh_dir().join("ssh_host_ed25519_key")
+    }
+
+    /// Configuration of the SSH server.
+    #[must_use]
+    pub fn sshd_config(&self) -> PathBuf {
+        self.run_onepod().join("sshd_config")
+    }
+
+    /// What the SSH client reads after its user's own configuration.
+    #[must_use]
+    pub fn ssh_client_config(&self) -> PathBuf {
+        self.run_onepod().join("ssh_config")
+    }
+
+    /// The packages' SSH client configuration as it was last brought to oneadmin's.
+    #[must_use]
+    pub fn ssh_config_base(&self) -> PathBuf {
+        self.own_data().join("ssh_config")
+    }
+
+    /// The users of the system.
+    #[must_use]
+    pub fn passwd(&self) -> PathBuf {
+        self.root.join("etc/passwd")
+    }
+
     /// The SSH client configuration that the packages recommend for oneadmin.
     #[must_use]
     pub fn vendor_ssh_config(&self) -> PathBuf {

@@ -108,7 +108,7 @@ pub async fn prepare(
     stage.done();
 
     let stage = board.stage("ssh");
-    ssh::settle(&found.settings, paths, &stage).map_err(PrepareError::Ssh)?;
+    ssh::settle(&found.settings, paths, &|text| stage.note(text)).map_err(PrepareError::Ssh)?;
     stage.done();
 
     Ok(Prepared {

@@ -41,6 +41,7 @@ pub(crate) const CLUSTER: &[Wanted] = &[
 pub(crate) const TESTS: &[Wanted] = &[
     ("mariadbd", "mariadb-server"),
     ("mariadb", "mariadb-client"),
+    ("faketime", "faketime"),
     ("ruby", "ruby"),
     ("/usr/share/doc/ruby-webrick/copyright", "ruby-webrick"),
     ("node", "nodejs"),

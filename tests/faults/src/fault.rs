@@ -1,8 +1,13 @@
 //! The list of faults, each with what must come of it. What they do is in the files of `fault/`.
 
+mod clock;
+mod credentials;
 mod database;
 mod kills;
 mod logs;
+mod migration;
+mod pods;
+mod services;
 mod stops;
 mod volume;
 
@@ -27,77 +32,143 @@ impl Fault {
     }
 }
 
-/// All of them, in the order of the table.
-pub(crate) fn all() -> Vec<Fault> {
-    let fault = |name, expected, run| Fault { name, expected, run };
-    vec![
-        fault(
-            "kill-services",
-            "kill -9 of each service in turn: each runs again by itself, in the same container; same data",
-            kills::services,
-        ),
-        fault(
-            "kill-pid1",
-            "kill -9 of onepod: the container ends; started again in the same pod, same data",
-            kills::pid1,
-        ),
-        fault(
-            "stale-lock",
-            "oned's lock and the sockets of a dead predecessor are in the way: it starts all the same",
-            kills::stale_lock,
-        ),
-        fault(
-            "database-lost",
-            "database killed and back while running: not ready with the reason, alive, same oned; same data",
-            database::lost_and_back,
-        ),
-        fault(
-            "database-wrong-password",
-            "waits, names the setting and not the password; ready in the same container once the Secret is mended",
-            database::wrong_password,
-        ),
-        fault(
-            "database-absent",
-            "no database at the start: waits and names it, alive; ready when it comes (20 s here; 5 minutes in paused time in onepod's tests)",
-            database::absent_at_start,
-        ),
-        fault(
-            "database-newer",
-            "refused: exit 1, both versions and the next step named, nothing written to the database",
-            database::newer,
-        ),
-        fault(
-            "volume-foreign",
-            "refused: exit 1, path, owner and fsGroup named; with the owner mended, same data",
-            volume::foreign,
-        ),
-        fault(
-            "volume-full",
-            "at the start: refused, exit 1, the path and the remedy named; with room again, same data",
-            volume::full,
-        ),
-        fault(
-            "volume-full-running",
-            "while running: stays alive, the API works; with room again nothing was lost",
-            volume::full_while_running,
-        ),
-        fault(
-            "read-only-root",
-            "the root cannot be written, and nothing needs it; each missing emptyDir is refused by its name",
-            volume::read_only_root,
-        ),
-        fault(
-            "sigterm-stages",
-            "SIGTERM during every stage of first and later starts: exit 0, and the next start is whole; same data",
-            stops::every_stage,
-        ),
-        fault(
-            "log-flood",
-            "10,000 lines/s and a reader that is stuck: no service is held up, the API answers, losses are counted",
-            logs::stuck_reader,
-        ),
-    ]
+const fn fault(name: &'static str, expected: &'static str, run: fn(&mut World) -> Result<String>) -> Fault {
+    Fault { name, expected, run }
 }
+
+/// All of them, in the order of the table.
+pub(crate) const ALL: &[Fault] = &[
+    fault(
+        "kill-services",
+        "kill -9 of each service in turn: each runs again by itself, in the same container; same data",
+        kills::services,
+    ),
+    fault(
+        "kill-pid1",
+        "kill -9 of onepod: the container ends; started again in the same pod, same data",
+        kills::pid1,
+    ),
+    fault(
+        "stale-lock",
+        "oned's lock and the sockets of a dead predecessor are in the way: it starts all the same",
+        kills::stale_lock,
+    ),
+    fault(
+        "database-lost",
+        "database killed and back while running: not ready with the reason, alive, same oned; same data",
+        database::lost_and_back,
+    ),
+    fault(
+        "database-wrong-password",
+        "waits, names the setting and not the password; ready in the same container once the Secret is mended",
+        database::wrong_password,
+    ),
+    fault(
+        "database-absent",
+        "no database at the start: waits and names it, alive; ready when it comes (20 s here; 5 minutes in paused time in onepod's tests)",
+        database::absent_at_start,
+    ),
+    fault(
+        "database-newer",
+        "refused: exit 1, both versions and the next step named, nothing written to the database",
+        database::newer,
+    ),
+    fault(
+        "migration-fails",
+        "the dump is restored, exit 1 with versions and next step, again at the next start; with the tool mended: migrated, same data",
+        migration::fails,
+    ),
+    fault(
+        "migration-killed",
+        "kill -9 half-way: the next start restores the dump and migrates; same data",
+        migration::killed,
+    ),
+    fault(
+        "migration-stopped",
+        "SIGTERM half-way: exit 0, and the next start restores the dump and migrates; same data",
+        migration::stopped,
+    ),
+    fault(
+        "two-pods",
+        "two pods on one database: the second waits and names the first; it takes over when that is gone; same data",
+        pods::two_on_one_database,
+    ),
+    fault(
+        "secret-oneadmin",
+        "oneadmin's password rotated: the new one is good without a restart, the old one is not; same data",
+        credentials::oneadmin,
+    ),
+    fault(
+        "secret-serveradmin",
+        "serveradmin's secret rotated: files rewritten, FireEdge logs in with it, same oned; same data",
+        credentials::serveradmin,
+    ),
+    fault(
+        "secret-database",
+        "the database's password rotated: in use without a new container, also after the database restarts; same data",
+        credentials::database,
+    ),
+    fault(
+        "secret-missing-key",
+        "while running: nothing changes; at the start: refused, exit 64, setting and file named; same data",
+        credentials::missing_key,
+    ),
+    fault(
+        "volume-lost",
+        "an empty volume and the old database: credentials are made good, every service logs in; same data in the database",
+        credentials::volume_lost,
+    ),
+    fault(
+        "database-lost-volume-kept",
+        "an empty database and the old volume: bootstrapped again, stale files kept aside and named; the user's files stay",
+        credentials::database_lost,
+    ),
+    fault(
+        "service-keeps-failing",
+        "oned ends at once, each time: after 5 runs exit 1, with name, count, exit and last lines; mended: same data",
+        services::keeps_failing,
+    ),
+    fault(
+        "service-never-ready",
+        "OneFlow hangs: stopped and tried again, pod ready; oned hangs: exit 1 with the reason; mended: same data",
+        services::never_ready,
+    ),
+    fault(
+        "volume-foreign",
+        "refused: exit 1, path, owner and fsGroup named; with the owner mended, same data",
+        volume::foreign,
+    ),
+    fault(
+        "volume-full",
+        "at the start: refused, exit 1, the path and the remedy named; with room again, same data",
+        volume::full,
+    ),
+    fault(
+        "volume-full-running",
+        "while running: stays alive, the API works; with room again nothing was lost",
+        volume::full_while_running,
+    ),
+    fault(
+        "read-only-root",
+        "the root cannot be written, and nothing needs it; each missing emptyDir is refused by its name",
+        volume::read_only_root,
+    ),
+    fault(
+        "sigterm-stages",
+        "SIGTERM during every stage of first and later starts: exit 0, and the next start is whole; same data",
+        stops::every_stage,
+    ),
+    fault(
+        "clock-jump",
+        "onepod's clock a day forward, then two back: ready, no service started again, timers neither burst nor stand still; same data",
+        clock::jumps,
+    ),
+    fault(
+        "log-flood",
+        "10,000 lines/s and a reader that is stuck: no service is held up, the API answers, losses are counted",
+        logs::stuck_reader,
+    ),
+];
 
 #[cfg(test)]
 mod tests {
@@ -105,7 +176,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_fit_for_a_folder() {
-        let mut names: Vec<_> = all().iter().map(|fault| fault.name).collect();
+        let mut names: Vec<_> = ALL.iter().map(|fault| fault.name).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

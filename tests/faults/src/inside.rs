@@ -2,6 +2,7 @@
 //! output is `seen: …` or `failed: …`.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use faults::front_end::Image;
@@ -19,8 +20,8 @@ pub(crate) const FAILED: &str = "failed: ";
 
 /// Whether it ended as it must; an error says that it could not begin.
 pub(crate) fn run(name: &str, settings: &Settings) -> Result<bool> {
-    let fault = fault::all()
-        .into_iter()
+    let fault = fault::ALL
+        .iter()
         .find(|fault| fault.name == name)
         .with_context(|| format!("there is no fault {name}"))?;
     let dir = settings.work.join(name);
@@ -32,13 +33,11 @@ pub(crate) fn run(name: &str, settings: &Settings) -> Result<bool> {
     namespaces::loopback()?;
     let image = Image::mount(&settings.rootfs, &dir.join("image"))?;
     image.scale_time(&settings.time_scale)?;
-    for (file, place) in [
-        (&settings.onepod, "usr/local/bin/onepod"),
-        (&settings.services, "usr/share/onepod/services.toml"),
-    ] {
-        if let Some(file) = file {
-            image.replace(place, file)?;
-        }
+    for replacement in &settings.replace {
+        let (place, file) = replacement
+            .split_once('=')
+            .with_context(|| format!("--replace {replacement}: PLACE=FILE is wanted"))?;
+        image.replace(place, Path::new(file))?;
     }
     let mut world = World::new(&dir, image, &settings.work.join("mariadb"))?;
     let seen = (fault.run)(&mut world);
@@ -46,17 +45,18 @@ pub(crate) fn run(name: &str, settings: &Settings) -> Result<bool> {
     match &seen {
         Ok(seen) => {
             say(&format!("{} secrets looked for", world.secrets()));
-            say(&format!("{SEEN}{}", world.needles.redact(seen)));
+            say(&format!("{SEEN}{}", one_line(&world.needles.redact(seen))));
         }
         Err(error) => {
             world.learn();
             say(&world.diagnosis());
             let text = world.needles.redact(&format!("{error:#}"));
-            say(&format!(
-                "{FAILED}{}",
-                text.split_whitespace().collect::<Vec<_>>().join(" ")
-            ));
+            say(&format!("{FAILED}{}", one_line(&text)));
         }
     }
     Ok(seen.is_ok())
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let settings = Settings::parse();
     let passed = match &settings.verb {
         _ if settings.list => {
-            for fault in fault::all() {
+            for fault in fault::ALL {
                 progress::say(&fault.line());
             }
             Ok(true)

@@ -27,13 +27,10 @@ pub(crate) struct Settings {
     #[arg(long, default_value = "0.1")]
     pub(crate) time_scale: String,
 
-    /// Another onepod than the image's, for a quick look at a change
-    #[arg(long, value_name = "FILE")]
-    pub(crate) onepod: Option<PathBuf>,
-
-    /// Another services.toml than the image's, for the same reason
-    #[arg(long, value_name = "FILE")]
-    pub(crate) services: Option<PathBuf>,
+    /// A file in the place of one of the image's, for a quick look at a change:
+    /// `usr/local/bin/onepod=target/debug/onepod`; can be given more than once
+    #[arg(long, value_name = "PLACE=FILE")]
+    pub(crate) replace: Vec<String>,
 
     /// Leaves volume, database and logs of each fault below `--work`
     #[arg(long)]

@@ -29,13 +29,13 @@ pub(crate) fn run(settings: &Settings) -> Result<bool> {
     let wanted = |fault: &Fault| {
         settings.only.is_empty() || settings.only.iter().any(|part| fault.name.contains(part))
     };
-    let faults: Vec<Fault> = fault::all().into_iter().filter(wanted).collect();
+    let faults: Vec<&Fault> = fault::ALL.iter().filter(|fault| wanted(fault)).collect();
     if faults.is_empty() {
         bail!("no fault has {} in its name", settings.only.join(" or "));
     }
     mariadb::template(&settings.work.join("mariadb"))?;
     let start = Instant::now();
-    let left: Mutex<VecDeque<(usize, &Fault)>> = Mutex::new(faults.iter().enumerate().collect());
+    let left: Mutex<VecDeque<(usize, &Fault)>> = Mutex::new(faults.iter().copied().enumerate().collect());
     let rows: Mutex<Vec<(usize, Row)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..settings.jobs.max(1) {
@@ -138,10 +138,8 @@ fn arguments(settings: &Settings) -> Vec<std::ffi::OsString> {
         "--time-scale".into(),
         settings.time_scale.clone().into(),
     ];
-    for (name, file) in [("--onepod", &settings.onepod), ("--services", &settings.services)] {
-        if let Some(file) = file {
-            arguments.extend([name.into(), file.clone().into_os_string()]);
-        }
+    for replacement in &settings.replace {
+        arguments.extend(["--replace".into(), replacement.into()]);
     }
     if settings.keep {
         arguments.push("--keep".into());

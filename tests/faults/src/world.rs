@@ -8,14 +8,18 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
 use crate::api::{self, Value};
 use crate::front_end::{Console, Container, Image, ONEADMIN, Pod};
+use crate::http;
 use crate::mariadb::Database;
 use crate::secrecy::{Needles, Watcher};
 
 /// Where oned answers.
 const API: &str = "127.0.0.1:2633";
+/// Where FireEdge answers.
+const FIREEDGE: &str = "127.0.0.1:2616";
 /// Files of the user on the volume: an image file, and a hook.
 const FILES: [&str; 2] = ["datastores/1/kept", "remotes/hooks/kept"];
 
@@ -56,6 +60,7 @@ impl World {
             ("oneadmin-password".to_owned(), oneadmin.clone()),
             ("one-key".to_owned(), hexadecimal(64)),
             ("fireedge-key".to_owned(), word(32)),
+            ("serveradmin-secret".to_owned(), hexadecimal(64)),
         ]);
         let pod = Pod::new(&dir.join("opennebula"), secret, &password)?;
         let mut world = Self {
@@ -91,8 +96,12 @@ impl World {
     }
 
     /// Another pod with the same Secrets, a volume of its own and another port for its health, and its container.
-    pub fn start_another(&mut self, name: &str, password: &str) -> Result<(Pod, Container)> {
-        let mut pod = Pod::new(&self.dir.join(name), self.pod.secret().clone(), password)?;
+    pub fn start_another(&mut self, name: &str) -> Result<(Pod, Container)> {
+        let mut pod = Pod::new(
+            &self.dir.join(name),
+            self.pod.secret().clone(),
+            self.pod.database(),
+        )?;
         pod.environment
             .insert("ONEPOD_LISTEN".to_owned(), "0.0.0.0:8081".to_owned());
         self.others.push(self.dir.join(name));
@@ -139,9 +148,10 @@ impl World {
         })
     }
 
-    /// Whether everything is there, and the API takes something new.
+    /// Whether everything is there, the API takes something new, and oneadmin logs in through FireEdge.
     pub fn check(&self, kept: &Kept) -> Result<()> {
         self.check_database(kept)?;
+        self.login()?;
         self.check_files(kept)
     }
 
@@ -179,6 +189,15 @@ impl World {
         let template = format!("NAME = \"{}\"\nCPU = 1\nMEMORY = 64\n", word(12));
         self.call("one.vm.allocate", &[Value::Text(&template), Value::Bool(true)])
             .map(|_| ())
+    }
+
+    /// A login of oneadmin through FireEdge, which is good only when serveradmin's secret is the same in FireEdge's file and
+    /// in the database.
+    pub fn login(&self) -> Result<()> {
+        let body = json!({"user": "oneadmin", "token": self.oneadmin}).to_string();
+        let (code, answer) = http::post(FIREEDGE.parse()?, "/fireedge/api/auth", "application/json", &body)?;
+        ensure!(code == 200, "a login through FireEdge: HTTP {code}: {answer}");
+        Ok(())
     }
 
     /// Remembers the secrets as they are now.
@@ -252,18 +271,29 @@ pub fn call_as(session: &str, method: &str, arguments: &[Value<'_>]) -> Result<S
     api::call(address, session, method, arguments)
 }
 
-/// All files below a path.
+/// All files at a path, with what they have.
 fn texts_below(path: &Path, texts: &mut Vec<(String, String)>) {
-    if path.is_dir() {
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            texts_below(&entry.path(), texts);
+    for file in files_below(path) {
+        if let Ok(bytes) = fs::read(&file) {
+            texts.push((
+                file.display().to_string(),
+                String::from_utf8_lossy(&bytes).into_owned(),
+            ));
         }
-    } else if let Ok(bytes) = fs::read(path) {
-        texts.push((
-            path.display().to_string(),
-            String::from_utf8_lossy(&bytes).into_owned(),
-        ));
     }
+}
+
+/// The path itself when it is a file, else all files below; links are not followed.
+#[must_use]
+pub fn files_below(path: &Path) -> Vec<PathBuf> {
+    let Ok(kind) = fs::symlink_metadata(path) else {
+        return Vec::new();
+    };
+    if kind.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.flat_map(|entry| files_below(&entry.path())).collect()
 }
 
 /// Random letters and digits.

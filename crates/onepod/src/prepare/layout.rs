@@ -43,7 +43,12 @@ fn directories(paths: &Paths) -> Result<(), FileError> {
     ] {
         files::directory(&path, mode)?;
     }
-    for path in [paths.ssh_socks(), paths.auth_dir(), paths.ssh_dir()] {
+    for path in [
+        paths.ssh_socks(),
+        paths.auth_dir(),
+        paths.ssh_dir(),
+        paths.own_data(),
+    ] {
         files::private_directory(&path)?;
     }
     Ok(())

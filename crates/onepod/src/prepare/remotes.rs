@@ -36,7 +36,6 @@ const NAMES: usize = 5;
 pub(crate) async fn settle(paths: &Paths, board: &Board, stage: &Stage) -> Result<(), FileError> {
     let record = paths.remotes_manifest();
     files::directory(&paths.remotes(), 0o755)?;
-    files::private_directory(&paths.own_data())?;
     let text = files::read_text(&record)?;
     let old = text.as_deref().and_then(Manifest::parse);
     if text.is_some() && old.is_none() {

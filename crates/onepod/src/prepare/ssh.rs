@@ -1,16 +1,21 @@
-//! Stage ssh: oneadmin's key pair, `authorized_keys` and client configuration in `/var/lib/one/.ssh`.
+//! Stage ssh: oneadmin's key pair, `authorized_keys`, `known_hosts` and client configuration in `/var/lib/one/.ssh`, and
+//! what OpenSSH's server needs to run without root.
 //!
 //! A given key (`SSH_PRIVATE_KEY`) is the one in use, a kept one comes next, and a new one is made only where there is
 //! none. Keys of other kinds stay beside it: hypervisors may still trust them, and the SSH client tries them all. Nothing
-//! is deleted, and lines in `authorized_keys` are only added.
+//! is deleted, and lines in `authorized_keys` are only added. Settling again, after the Secret has changed, is the same
+//! function.
 
 use std::path::Path;
 
 use super::files::{self, FileError};
-use crate::board::Stage;
 use crate::paths::Paths;
 use crate::settings::ssh_key::{self, SshKeyError};
 use crate::settings::{Settings, SshKey};
+
+mod client;
+mod known_hosts;
+mod server;
 
 /// The files in which OpenSSH's client looks for a key by itself.
 const KEY_FILES: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -26,20 +31,31 @@ pub enum SshError {
     Key(#[from] SshKeyError),
 }
 
-/// Settles the SSH files. The `stage` hears what the operator should know.
-pub(crate) fn settle(settings: &Settings, paths: &Paths, stage: &Stage) -> Result<(), SshError> {
+/// Hears what the operator should know.
+pub(crate) type Note<'a> = &'a dyn Fn(&str);
+
+/// What settling has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// A private key was written: the agent does not have it yet.
+    pub(crate) new_key: bool,
+}
+
+/// Settles the SSH files.
+pub(crate) fn settle(settings: &Settings, paths: &Paths, note: Note<'_>) -> Result<Settled, SshError> {
     let directory = paths.ssh_dir();
-    let mut keys = kept_keys(&directory, stage)?;
+    let mut settled = Settled { new_key: false };
+    let mut keys = kept_keys(&directory, note)?;
     match settings.ssh_key() {
         Some(given) => {
-            install(given, &directory, &keys, stage)?;
+            settled.new_key = install(given, &directory, &keys, note)?;
             keys.usable
                 .retain(|kept| kept.file_name() != given.file_name() || kept.identity() == given.identity());
             keys.usable.push(given.clone());
         }
         None if !keys.has_files => {
             let made = SshKey::generate()?;
-            install(&made, &directory, &keys, stage)?;
+            settled.new_key = install(&made, &directory, &keys, note)?;
             tracing::info!(
                 "ssh: made oneadmin's key {}",
                 directory.join(made.file_name()).display()
@@ -52,7 +68,11 @@ pub(crate) fn settle(settings: &Settings, paths: &Paths, stage: &Stage) -> Resul
         public_half(key, &directory)?;
     }
     authorize(&keys.usable, &directory)?;
-    client_configuration(paths)
+    client::recommendation(paths, note)?;
+    client::own_host(settings, paths)?;
+    let host_key = server::settle(paths, note)?;
+    client::hosts(settings, paths, host_key.as_deref(), note)?;
+    Ok(settled)
 }
 
 /// The private keys that are there.
@@ -63,7 +83,7 @@ struct Kept {
     has_files: bool,
 }
 
-fn kept_keys(directory: &Path, stage: &Stage) -> Result<Kept, SshError> {
+fn kept_keys(directory: &Path, note: Note<'_>) -> Result<Kept, SshError> {
     let mut kept = Kept {
         usable: Vec::new(),
         has_files: false,
@@ -77,12 +97,12 @@ fn kept_keys(directory: &Path, stage: &Stage) -> Result<Kept, SshError> {
         kept.has_files = true;
         match SshKey::parse(&text) {
             Ok(key) if key.file_name() == name => kept.usable.push(key),
-            Ok(_) => stage.note(&format!(
+            Ok(_) => note(&format!(
                 "{} holds a key of another kind than its name says",
                 path.display()
             )),
             // Older formats work with OpenSSH; only the public half cannot be derived here.
-            Err(error) => stage.note(&format!(
+            Err(error) => note(&format!(
                 "{} is {error}; it stays, and its public half is not added to authorized_keys",
                 path.display()
             )),
@@ -91,17 +111,18 @@ fn kept_keys(directory: &Path, stage: &Stage) -> Result<Kept, SshError> {
     Ok(kept)
 }
 
-/// Puts a private key in its place; another one that is there is moved aside with its public half.
-fn install(key: &SshKey, directory: &Path, kept: &Kept, stage: &Stage) -> Result<(), SshError> {
+/// Puts a private key in its place; another one that is there is moved aside with its public half. True when it was not
+/// there yet.
+fn install(key: &SshKey, directory: &Path, kept: &Kept, note: Note<'_>) -> Result<bool, SshError> {
     if kept.usable.iter().any(|kept| kept.identity() == key.identity()) {
-        return Ok(());
+        return Ok(false);
     }
     let path = directory.join(key.file_name());
     let mut old = vec![key.file_name().to_owned(), format!("{}.pub", key.file_name())];
     old.retain(|name| directory.join(name).symlink_metadata().is_ok());
     if !old.is_empty() {
         let aside = files::set_aside(directory, &old)?;
-        stage.note(&format!(
+        note(&format!(
             "SSH_PRIVATE_KEY is another key than {}, which was moved to {}: give the new public key {}.pub to the \
              hypervisors",
             path.display(),
@@ -110,7 +131,7 @@ fn install(key: &SshKey, directory: &Path, kept: &Kept, stage: &Stage) -> Result
         ));
     }
     files::write(&path, key.pem().expose().as_bytes(), 0o600)?;
-    Ok(())
+    Ok(true)
 }
 
 /// Writes the public half beside the private one, where it is missing or belongs to another key.
@@ -145,18 +166,6 @@ fn authorize(keys: &[SshKey], directory: &Path) -> Result<(), SshError> {
         files::write(&path, text.as_bytes(), 0o600)?;
     } else if before > 0 {
         files::close(&path, 0o600)?;
-    }
-    Ok(())
-}
-
-/// The client configuration that the packages recommend; one that is there is the administrator's.
-fn client_configuration(paths: &Paths) -> Result<(), SshError> {
-    let path = paths.ssh_dir().join("config");
-    if path.symlink_metadata().is_ok() {
-        return Ok(files::close(&path, 0o600)?);
-    }
-    if let Some(recommended) = files::read(&paths.vendor_ssh_config())? {
-        files::write(&path, &recommended, 0o600)?;
     }
     Ok(())
 }

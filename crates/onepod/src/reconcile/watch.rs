@@ -160,7 +160,9 @@ impl Watch {
 
     fn ssh(&self, fresh: &Settings) -> Result<(), String> {
         let paths = &self.reconciler.shared.paths;
-        self.stage("ssh", |stage| ssh::settle(fresh, paths, stage))?;
+        self.stage("ssh", |stage| {
+            ssh::settle(fresh, paths, &|text| stage.note(text)).map(|_| ())
+        })?;
         tracing::info!(
             "{SOURCE}: SSH_PRIVATE_KEY or SSH_KNOWN_HOSTS has changed: the files in ~/.ssh follow it"
         );

@@ -30,6 +30,7 @@ const KEYS: &[(&str, &str)] = &[
     ("oneadmin-password", "ONEADMIN_PASSWORD_FILE"),
     ("one-key", "ONE_KEY_FILE"),
     ("fireedge-key", "FIREEDGE_KEY_FILE"),
+    ("serveradmin-secret", "SERVERADMIN_SECRET_FILE"),
 ];
 
 /// A pod without a container.
@@ -45,6 +46,7 @@ pub struct Pod {
     /// Containers that were started in it.
     pub(super) started: u32,
     secret: BTreeMap<String, String>,
+    database: String,
     without: Vec<&'static str>,
 }
 
@@ -63,7 +65,7 @@ impl Pod {
         let keys = KEYS.iter().filter(|(key, _)| secret.contains_key(*key));
         let files =
             keys.map(|(key, setting)| ((*setting).to_owned(), format!("/run/secrets/opennebula/{key}")));
-        let pod = Self {
+        let mut pod = Self {
             hostname: format!("{name}-0"),
             command: ["/usr/local/bin/onepod", "run"].map(str::to_owned).to_vec(),
             environment: environment
@@ -74,6 +76,7 @@ impl Pod {
             dir: dir.to_owned(),
             started: 0,
             secret,
+            database: database.to_owned(),
             without: Vec::new(),
         };
         fs::create_dir_all(dir)?;
@@ -135,7 +138,8 @@ impl Pod {
     }
 
     /// Changes the Secret with the database's password in the same way.
-    pub fn database_password(&self, password: &str) -> Result<()> {
+    pub fn database_password(&mut self, password: &str) -> Result<()> {
+        password.clone_into(&mut self.database);
         let secret = BTreeMap::from([("password".to_owned(), password.to_owned())]);
         self.mount_secret("secret-database", &secret)
     }
@@ -150,6 +154,12 @@ impl Pod {
     #[must_use]
     pub fn secret(&self) -> &BTreeMap<String, String> {
         &self.secret
+    }
+
+    /// The password of the database in the Secret.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     /// What the container sees of the pod.

@@ -21,7 +21,7 @@ impl Front {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let paths = Paths::new(dir.path());
-        fs::create_dir_all(paths.data()).unwrap();
+        files::private_directory(&paths.own_data()).unwrap();
         Self { _dir: dir, paths }
     }
 

@@ -22,7 +22,16 @@ impl Volume {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let paths = Paths::new(dir.path());
-        files::private_directory(&paths.ssh_dir()).unwrap();
+        for directory in [paths.ssh_dir(), paths.own_data(), paths.run_onepod()] {
+            files::private_directory(&directory).unwrap();
+        }
+        fs::create_dir_all(paths.passwd().parent().unwrap()).unwrap();
+        let uid = rustix::process::geteuid().as_raw();
+        fs::write(
+            paths.passwd(),
+            format!("nobody:x:65534:65534::/:/bin/sh\noneadmin:x:{uid}:0::/:/bin/sh\n"),
+        )
+        .unwrap();
         Self {
             _dir: dir,
             paths,
@@ -39,16 +48,20 @@ impl Volume {
         self
     }
 
-    fn settle(&self, given: Option<&SshKey>) {
-        let pairs = given.map(|key| {
-            (
-                OsString::from("SSH_PRIVATE_KEY"),
-                OsString::from(key.pem().expose()),
-            )
-        });
-        let settings = settings::settle(pairs).unwrap();
+    fn settle(&self, given: Option<&SshKey>) -> Settled {
+        match given {
+            Some(key) => self.settle_with(&[("SSH_PRIVATE_KEY", key.pem().expose())]),
+            None => self.settle_with(&[]),
+        }
+    }
+
+    fn settle_with(&self, given: &[(&str, &str)]) -> Settled {
+        let pairs = [("OPENNEBULA_HOSTNAME", "opennebula")];
+        let pairs = pairs.iter().chain(given);
+        let settings =
+            settings::settle(pairs.map(|(name, value)| (OsString::from(name), OsString::from(value))));
         let stage = self.board.stage("ssh");
-        settle(&settings, &self.paths, &stage).unwrap();
+        settle(&settings.unwrap(), &self.paths, &|text| stage.note(text)).unwrap()
     }
 
     fn text(&self, name: &str) -> String {
@@ -79,10 +92,17 @@ const OLD_FORMAT: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJB\n-----EN
 #[test]
 fn without_any_key_one_is_made_once() {
     let volume = Volume::new();
-    volume.settle(None);
+    assert!(volume.settle(None).new_key);
     assert_eq!(
         volume.names(),
-        ["authorized_keys", "id_ed25519", "id_ed25519.pub"]
+        [
+            "authorized_keys",
+            "id_ed25519",
+            "id_ed25519.pub",
+            "known_hosts",
+            "ssh_host_ed25519_key",
+            "ssh_host_ed25519_key.pub"
+        ]
     );
     assert_eq!(
         (volume.mode("id_ed25519"), volume.mode("authorized_keys")),
@@ -90,7 +110,7 @@ fn without_any_key_one_is_made_once() {
     );
     assert_eq!(volume.text("authorized_keys"), volume.text("id_ed25519.pub"));
     let before = (volume.text("id_ed25519"), volume.text("authorized_keys"));
-    volume.settle(None);
+    assert!(!volume.settle(None).new_key);
     assert_eq!(
         (volume.text("id_ed25519"), volume.text("authorized_keys")),
         before
@@ -200,8 +220,49 @@ fn authorized_keys_only_grows() {
     );
 }
 
+// RSA and ECDSA keys of frontends that are older than ed25519 keep working.
 #[test]
-fn the_packages_client_configuration_arrives_once() {
+fn given_keys_of_every_kind_get_their_public_half() {
+    for (kind, name) in [
+        ("rsa", "id_rsa"),
+        ("ecdsa", "id_ecdsa"),
+        ("ed25519", "id_ed25519"),
+    ] {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("key");
+        let made = keygen(&[
+            "-q",
+            "-t",
+            kind,
+            "-N",
+            "",
+            "-C",
+            "me@there",
+            "-f",
+            path.to_str().unwrap(),
+        ]);
+        assert!(made, "ssh-keygen -t {kind}");
+        let public = fs::read_to_string(path.with_added_extension("pub")).unwrap();
+        let key = SshKey::parse(&fs::read_to_string(&path).unwrap()).unwrap();
+        let volume = Volume::new();
+        assert!(volume.settle(Some(&key)).new_key);
+        assert_eq!(volume.text(&format!("{name}.pub")), public);
+        assert_eq!(volume.text("authorized_keys"), public);
+        assert_eq!(volume.text(name), fs::read_to_string(&path).unwrap());
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no reaper of their own")]
+fn keygen(arguments: &[&str]) -> bool {
+    std::process::Command::new("ssh-keygen")
+        .args(arguments)
+        .status()
+        .unwrap()
+        .success()
+}
+
+#[test]
+fn the_packages_client_configuration_follows_the_release_until_it_is_changed() {
     let volume = Volume::new();
     let recommended = volume.paths.vendor_ssh_config();
     fs::create_dir_all(recommended.parent().unwrap()).unwrap();
@@ -211,9 +272,102 @@ fn the_packages_client_configuration_arrives_once() {
         (volume.text("config").as_str(), volume.mode("config")),
         ("Host *\n  ControlMaster no\n", 0o600)
     );
+    fs::write(&recommended, "Host *\n  ControlPersist 70s\n").unwrap();
+    volume.settle(None);
+    assert_eq!(volume.text("config"), "Host *\n  ControlPersist 70s\n");
     let volume = volume.with("config", "Host *\n  Port 2222\n");
     volume.settle(None);
+    assert_eq!(
+        (volume.text("config").as_str(), volume.notes().as_str()),
+        ("Host *\n  Port 2222\n", "")
+    );
+    // The release changes it as well.
+    fs::write(&recommended, "Host *\n  ControlPersist 90s\n").unwrap();
+    volume.settle(None);
     assert_eq!(volume.text("config"), "Host *\n  Port 2222\n");
+    assert!(
+        volume.notes().contains("share/one/ssh/etc/config"),
+        "{}",
+        volume.notes()
+    );
+}
+
+// Volumes of versions that did not remember what they had brought.
+#[test]
+fn a_client_configuration_of_unknown_origin_stays() {
+    let volume = Volume::new().with("config", "Host *\n  Port 2222\n");
+    let recommended = volume.paths.vendor_ssh_config();
+    fs::create_dir_all(recommended.parent().unwrap()).unwrap();
+    fs::write(&recommended, "Host *\n").unwrap();
+    volume.settle(None);
+    assert_eq!(volume.text("config"), "Host *\n  Port 2222\n");
+}
+
+#[test]
+fn the_host_key_is_made_once_and_known_to_the_client() {
+    let volume = Volume::new();
+    volume.settle(None);
+    let (key, public) = (
+        volume.text("ssh_host_ed25519_key"),
+        volume.text("ssh_host_ed25519_key.pub"),
+    );
+    assert_eq!(volume.mode("ssh_host_ed25519_key"), 0o600);
+    assert!(
+        volume
+            .text("known_hosts")
+            .contains(&format!("opennebula {public}"))
+    );
+    volume.settle(None);
+    assert_eq!(volume.text("ssh_host_ed25519_key"), key);
+}
+
+#[test]
+fn pinned_host_keys_take_the_place_of_learned_ones_and_the_others_stay() {
+    let [old, new, other] = [(); 3].map(|()| SshKey::generate().unwrap().identity().to_owned());
+    let learned = format!("kvm1 {old}\nkvm2 {other}\n");
+    let volume = Volume::new().with("known_hosts", &learned);
+    volume.settle_with(&[("SSH_KNOWN_HOSTS", &format!("kvm1 {new}"))]);
+    let text = volume.text("known_hosts");
+    assert!(
+        text.contains(&format!("kvm1 {new}\n")) && text.contains(&format!("kvm2 {other}\n")),
+        "{text}"
+    );
+    assert!(!text.contains(&old), "{text}");
+    assert!(volume.notes().contains("kvm1"), "{}", volume.notes());
+    let aside = fs::read_dir(volume.paths.replaced())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        fs::read_to_string(aside.path().join("ssh/known_hosts")).unwrap(),
+        learned
+    );
+    volume.settle(None);
+    assert!(
+        !volume.text("known_hosts").contains("kvm1"),
+        "{}",
+        volume.text("known_hosts")
+    );
+}
+
+#[test]
+fn the_server_is_for_keys_of_its_own_user_only() {
+    let volume = Volume::new();
+    volume.settle(None);
+    let text = fs::read_to_string(volume.paths.sshd_config()).unwrap();
+    for line in [
+        "AllowUsers oneadmin",
+        "PasswordAuthentication no",
+        "AllowTcpForwarding no",
+        "UsePAM no",
+        "Port 2222",
+    ] {
+        assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");
+    }
+    fs::write(volume.paths.passwd(), "root:x:99999:0::/root:/bin/sh\n").unwrap();
+    volume.settle(None);
+    assert!(volume.notes().contains("has no entry in"), "{}", volume.notes());
 }
 
 #[test]

@@ -74,6 +74,11 @@ impl Front {
             put(&paths.share().join(path), content);
         }
         put(&dir.path().join(SCHEMA.0), SCHEMA.1);
+        let uid = rustix::process::getuid().as_raw();
+        put(
+            &paths.passwd(),
+            &format!("oneadmin:x:{uid}:0::/var/lib/one:/bin/bash\n"),
+        );
         let deploy = paths.pristine_data().join("remotes/vmm/kvm/deploy");
         fs::set_permissions(deploy, Permissions::from_mode(0o755)).unwrap();
         Self {
