@@ -59,6 +59,38 @@ impl Document {
         Ok(())
     }
 
+    /// Makes these the values of a single attribute that is meant to be repeated: what is missing is added behind the
+    /// last one of its name, what is not wanted goes, and the rest stays where it stands.
+    ///
+    /// Either all of it is done or nothing.
+    pub fn set_all(&mut self, name: &str, values: &[&str]) -> Result<(), EditError> {
+        check_name(name)?;
+        let mut edited = self.clone();
+        for value in values {
+            let known = edited.get_all(name).any(|present| present == *value);
+            if !known {
+                edited.add(name, value)?;
+            }
+        }
+        let mut seen: Vec<Cow<'_, str>> = Vec::new();
+        let mut gone = Vec::new();
+        for (index, attribute) in edited.named(name) {
+            let Value::Single(scalar) = &attribute.value else {
+                return Err(EditError::IsVector(name.to_ascii_uppercase()));
+            };
+            let value = edited.read(scalar);
+            if !values.contains(&&*value) || seen.contains(&value) {
+                gone.push(index);
+            }
+            seen.push(value);
+        }
+        if !gone.is_empty() {
+            edited.remove_attributes(&gone, name)?;
+        }
+        *self = edited;
+        Ok(())
+    }
+
     /// Adds a vector that is not there yet.
     ///
     /// OpenNebula then uses none of its default vector of that name: keys that are not given here take the values

@@ -20,6 +20,7 @@ pub mod secret;
 pub mod ssh_key;
 pub mod table;
 mod values;
+pub mod vendor;
 
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use overrides::Overrides;

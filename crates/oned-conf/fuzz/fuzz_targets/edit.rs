@@ -17,6 +17,10 @@ enum Edit<'a> {
         name: &'a str,
         value: &'a str,
     },
+    SetAll {
+        name: &'a str,
+        values: Vec<&'a str>,
+    },
     SetIn {
         vector: &'a str,
         key: &'a str,
@@ -86,6 +90,17 @@ fn apply(document: &mut Document, edit: &Edit<'_>) -> bool {
             }
             assert_eq!(document.get_all(name).count(), before + 1);
             assert!(document.get_all(name).last().is_some_and(|found| found == *value));
+        }
+        Edit::SetAll { name, values } => {
+            if document.set_all(name, values).is_err() {
+                return false;
+            }
+            let found: Vec<String> = document.get_all(name).map(|value| value.into_owned()).collect();
+            assert!(values.iter().all(|value| found.iter().any(|found| found == value)));
+            assert!(found.iter().all(|found| values.contains(&found.as_str())));
+            let once = document.to_string();
+            assert_eq!(document.set_all(name, values), Ok(()));
+            assert_eq!(document.to_string(), once);
         }
         Edit::SetIn { vector, key, value } => {
             if document.set_in(vector, key, value).is_err() {

@@ -420,3 +420,33 @@ fn an_edit_that_would_change_its_neighbours_is_not_made() {
         "A = \"z\" B = 1\n"
     );
 }
+
+#[test]
+fn the_values_of_a_repeated_attribute_are_made_the_wanted_ones() {
+    let text = "# list\nA = \"1\"   # one\nB = 5\nA = \"2\"\nA = \"1\"\nC = 6\n";
+    let set = |values: &[&str]| edited(text, |d| d.set_all("a", values));
+    assert_eq!(
+        set(&["2", "3"]),
+        "# list\n   # one\nB = 5\nA = \"2\"\nA = 3\nC = 6\n"
+    );
+    assert_eq!(
+        set(&["1", "2"]),
+        "# list\nA = \"1\"   # one\nB = 5\nA = \"2\"\nC = 6\n"
+    );
+    assert_eq!(set(&[]), "# list\n   # one\nB = 5\nC = 6\n");
+    assert_eq!(
+        edited("B = 1\n", |d| d.set_all("A", &["x", "y"])),
+        "B = 1\nA = \"x\"\nA = \"y\"\n"
+    );
+    let mut document = Document::parse("A = [ B = 1 ]\n").unwrap();
+    assert_eq!(
+        document.set_all("A", &["x"]),
+        Err(EditError::IsVector("A".to_owned()))
+    );
+    assert_eq!(
+        document.set_all("A", &[]),
+        Err(EditError::IsVector("A".to_owned()))
+    );
+    assert!(document.set_all("A B", &["x"]).is_err());
+    assert_eq!(document.to_string(), "A = [ B = 1 ]\n");
+}

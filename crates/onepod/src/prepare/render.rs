@@ -1,69 +1,26 @@
 //! The render stage: settings into the vendor's configuration files, by changing single values.
 //!
-//! One file per configuration: [`oned`] and [`monitord`] in OpenNebula's own grammar, [`listen`] for the YAML of
-//! `OneFlow` and `OneGate`. Those are pure functions from text to text; here are only the reading and the writing. What
-//! the settings do not name keeps the value, the comments and the layout that the packages ship.
+//! [`plan`] reads the files of a directory and says what would be written, for `onepod check`; [`render`] writes it.
+//! What is asked of each file stands in [`own`]; [`attributes`] edits OpenNebula's own grammar, [`yaml`] the files of the
+//! servers. Those are pure functions from text to text, and each reads its outcome again before anything is written.
+//! What the settings do not name keeps the value, the comments and the layout that the packages ship.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use oned_conf::{Document, EditError, ParseError};
+use oned_conf::{EditError, ParseError};
 
 use crate::paths::Paths;
 use crate::prepare::files::{self, FileError};
 use crate::settings::Settings;
-use crate::settings::overrides::Override;
+use crate::settings::vendor::{self, File, Grammar, Line};
 
-mod listen;
-mod monitord;
-mod oned;
+mod attributes;
+mod own;
+mod unknown;
+mod yaml;
 
-pub use listen::ListenError;
-
-/// Text of one file and what the settings make of it.
-type Edit = fn(&str, &Settings) -> Result<String, Problem>;
-
-/// The files: the name in `/etc/one`, the mode (oned.conf carries the database's password), whether OpenNebula cannot
-/// do without it, and the edit.
-const FILES: [File; 4] = [
-    File {
-        name: "oned.conf",
-        mode: 0o600,
-        need: Need::Always,
-        edit: oned::edit,
-    },
-    File {
-        name: "monitord.conf",
-        mode: 0o640,
-        need: Need::Always,
-        edit: monitord::edit,
-    },
-    File {
-        name: "oneflow-server.conf",
-        mode: 0o640,
-        need: Need::WhenInstalled,
-        edit: everywhere,
-    },
-    File {
-        name: "onegate-server.conf",
-        mode: 0o640,
-        need: Need::WhenInstalled,
-        edit: everywhere,
-    },
-];
-
-struct File {
-    name: &'static str,
-    mode: u32,
-    need: Need,
-    edit: Edit,
-}
-
-/// Whether the file must be there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    Always,
-    WhenInstalled,
-}
+pub use yaml::YamlError;
 
 /// A configuration file that could not be brought in line with the settings.
 #[derive(Debug, thiserror::Error)]
@@ -117,104 +74,114 @@ pub enum Problem {
         /// The vector as it is written in `ONEPOD_CONFIG`.
         which: String,
     },
-    /// The address to listen on is not where it is expected.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
+    /// The file that was edited does not say what was wanted.
+    #[error("{0} is not what it should be after the edit; nothing was written")]
+    Lost(String),
+    /// A YAML file cannot be edited as wanted.
+    #[error("{setting}: {reason}")]
+    Yaml {
+        /// The setting's name, for an override with the place in `ONEPOD_CONFIG`.
+        setting: String,
+        /// Why.
+        #[source]
+        reason: YamlError,
+    },
+}
+
+/// What a start writes into OpenNebula's files.
+#[derive(Debug)]
+pub struct Plan {
+    /// The files that change, in the order of [`vendor::FILES`].
+    pub changes: Vec<Change>,
+    /// Values that are passed on although this release does not know their keys, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A file that changes.
+pub struct Change {
+    /// The file.
+    pub file: &'static File,
+    /// Its text as the packages ship it.
+    pub old: String,
+    /// Its text with the settings.
+    pub new: String,
+}
+
+/// Without the texts: they hold the database's password.
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Change({})", self.file.path)
+    }
 }
 
 /// Edits the files under `/etc/one`; gives the paths of those that changed. Nothing is written unless every file can be
-/// edited, and each is written in one step.
+/// edited, and each is written in one step. Warnings go to the log.
 pub fn render(settings: &Settings, paths: &Paths) -> Result<Vec<PathBuf>, RenderError> {
-    let mut changed = Vec::new();
-    for file in &FILES {
-        let path = paths.etc_one().join(file.name);
-        match files::read(&path)? {
-            None if file.need == Need::Always => return Err(RenderError::Missing { path }),
-            None => {}
-            Some(old) => {
-                let new = edited(file, &old, settings).map_err(|problem| failed(&path, problem))?;
-                if new.as_bytes() != old {
-                    changed.push((path, new, file.mode));
-                }
+    let plan = plan(settings, &release(paths), &paths.etc_one())?;
+    for warning in &plan.warnings {
+        tracing::warn!("render: {warning}");
+    }
+    let mut written = Vec::new();
+    for change in plan.changes {
+        let path = paths.etc_one().join(change.file.path);
+        files::write(&path, change.new.as_bytes(), change.file.mode)?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// What a start would change in the files below `etc`, which are those of `release`.
+pub fn plan(settings: &Settings, release: &str, etc: &Path) -> Result<Plan, RenderError> {
+    let mut plan = Plan {
+        changes: Vec::new(),
+        warnings: Vec::new(),
+    };
+    for file in vendor::FILES {
+        let path = etc.join(file.path);
+        let section = settings.overrides().section(file.section);
+        if section.is_none() && !own::concerns(file) {
+            continue;
+        }
+        let Some(old) = files::read(&path)? else {
+            if file.needed {
+                return Err(RenderError::Missing { path });
             }
+            if let Some(section) = section {
+                plan.warnings.push(unknown::absent(section, release));
+            }
+            continue;
+        };
+        let failed = |problem| RenderError::Edit {
+            path: path.clone(),
+            problem,
+        };
+        let old = String::from_utf8(old).map_err(|_| failed(Problem::NotUtf8))?;
+        if let Some(section) = section {
+            let there = unknown::There {
+                release,
+                line: Line::of(release),
+                text: &old,
+            };
+            plan.warnings.extend(there.warnings(section));
+        }
+        let new = match file.grammar {
+            Grammar::Attributes => attributes::edit(&old, file, settings),
+            Grammar::Symbols | Grammar::Yaml => own::servers(&old, file, settings),
+        };
+        let new = new.map_err(failed)?;
+        if new != old {
+            plan.changes.push(Change { file, old, new });
         }
     }
-    for (path, text, mode) in &changed {
-        files::write(path, text.as_bytes(), *mode)?;
-    }
-    Ok(changed.into_iter().map(|(path, ..)| path).collect())
+    Ok(plan)
 }
 
-fn edited(file: &File, old: &[u8], settings: &Settings) -> Result<String, Problem> {
-    let text = std::str::from_utf8(old).map_err(|_| Problem::NotUtf8)?;
-    (file.edit)(text, settings)
-}
-
-fn failed(path: &Path, problem: Problem) -> RenderError {
-    RenderError::Edit {
-        path: path.to_owned(),
-        problem,
-    }
-}
-
-/// `OneFlow` and `OneGate` listen on every address, because the Services of the pod reach them by the pod's own.
-fn everywhere(text: &str, _: &Settings) -> Result<String, Problem> {
-    Ok(listen::on(text, "0.0.0.0")?)
-}
-
-/// A file of OpenNebula's own grammar while its values are set, with the names of the settings for the errors.
-struct Sheet {
-    document: Document,
-}
-
-impl Sheet {
-    fn read(text: &str) -> Result<Self, ParseError> {
-        Ok(Self {
-            document: Document::parse(text)?,
-        })
-    }
-
-    fn set(&mut self, setting: &str, name: &str, value: &str) -> Result<(), Problem> {
-        self.document
-            .set(name, value)
-            .map_err(|reason| Problem::setting(setting, reason))
-    }
-
-    fn set_in(&mut self, setting: &str, vector: &str, key: &str, value: &str) -> Result<(), Problem> {
-        self.document
-            .set_in(vector, key, value)
-            .map_err(|reason| Problem::setting(setting, reason))
-    }
-
-    fn set_overrides(&mut self, part: &str, overrides: &[Override]) -> Result<(), Problem> {
-        for one in overrides {
-            one.set(&mut self.document).map_err(|reason| {
-                let setting = format!("ONEPOD_CONFIG, {part}: {one}");
-                match (one.vector(), reason) {
-                    (Some(which), reason @ EditError::NoSuchVector { .. }) => Problem::NoSuchVector {
-                        setting,
-                        reason: Box::new(reason),
-                        which: which.to_string(),
-                    },
-                    (_, reason) => Problem::Setting { setting, reason },
-                }
-            })?;
-        }
-        Ok(())
-    }
-
-    fn text(&self) -> String {
-        self.document.to_string()
-    }
-}
-
-impl Problem {
-    fn setting(setting: &str, reason: EditError) -> Self {
-        Self::Setting {
-            setting: setting.to_owned(),
-            reason,
-        }
-    }
+/// The release whose files these are; empty where nothing says it.
+#[must_use]
+pub fn release(paths: &Paths) -> String {
+    fs::read_to_string(paths.release())
+        .map(|text| text.trim().to_owned())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Further values for oned.conf and monitord.conf: the file that `ONEPOD_CONFIG` names.
+//! Further values for OpenNebula's files: the file that `ONEPOD_CONFIG` names, a section for each of them.
 //!
 //! ```yaml
 //! oned:
@@ -6,34 +6,65 @@
 //!   DB/CONNECTIONS: 10
 //!   VM_MAD[NAME=kvm]/ARGUMENTS: "-t 15 -r 0 kvm"
 //!   VM_MAD[NAME=dummy]: { EXECUTABLE: one_vmm_dummy, TYPE: xml }
-//! monitord:
-//!   PROBES_PERIOD/BEACON_HOST: 60
+//!   USER_ENCRYPTED_ATTR: [SSH_PRIVATE_KEY, SSH_PASSPHRASE]
+//! oneflow:
+//!   wait_timeout: 60
+//!   log/level: 3
+//! fireedge:
+//!   guacd: { host: guacd.example }
 //! ```
 //!
-//! Pure: text in, values or every mistake out. What a setting of its own decides cannot be overridden here, and
-//! whether OpenNebula knows a name or a value is not asked. `prepare/render.rs` writes the values.
+//! Pure: text in, values or every mistake out. What a setting of its own decides cannot be overridden here; values of
+//! the keys in [`vendor`](super::vendor) must have their type. Whether a release has a key is asked later, where its
+//! files are: `prepare/render.rs`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use oned_conf::{Document, EditError};
-use serde::Deserialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
+mod attributes;
 mod place;
+mod tree;
 
-use place::Target;
 pub use place::{Chosen, Place};
+pub use tree::Leaf;
+pub(crate) use tree::is_reserved;
+
+use super::table::nearest_of;
+use super::vendor::{self, File, Grammar};
+
+/// What stands for a secret where values are shown.
+pub const HIDDEN: &str = "***";
 
 /// What the file says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
-    oned: Vec<Override>,
-    monitord: Vec<Override>,
+    sections: Vec<Section>,
 }
 
-/// One entry of the file. Values are without quotes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What it says about one of OpenNebula's files.
+#[derive(Clone)]
+pub struct Section {
+    /// The file.
+    pub file: &'static File,
+    /// Values for a file of OpenNebula's own grammar, by name.
+    pub attributes: Vec<Override>,
+    /// Values for a YAML file, by path.
+    pub leaves: Vec<Leaf>,
+}
+
+impl PartialEq for Section {
+    fn eq(&self, other: &Self) -> bool {
+        (self.file.section, &self.attributes, &self.leaves)
+            == (other.file.section, &other.attributes, &other.leaves)
+    }
+}
+
+impl Eq for Section {}
+
+/// One entry for a file of OpenNebula's own grammar. Values are without quotes.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Override {
     /// One value.
     Value {
@@ -41,6 +72,13 @@ pub enum Override {
         place: Place,
         /// What goes there.
         value: String,
+    },
+    /// Every value of an attribute that is meant to be repeated.
+    Values {
+        /// The attribute.
+        name: String,
+        /// The values; others of that name go.
+        values: Vec<String>,
     },
     /// A vector that is defined, or completed where it is there already.
     Vector {
@@ -56,7 +94,30 @@ impl Override {
     pub fn set(&self, document: &mut Document) -> Result<(), EditError> {
         match self {
             Self::Value { place, value } => place.set(document, value),
+            Self::Values { name, values } => {
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                document.set_all(name, &values)
+            }
             Self::Vector { which, keys } => which.put(document, keys),
+        }
+    }
+
+    /// Whether the document says so.
+    #[must_use]
+    pub fn holds_in(&self, document: &Document) -> bool {
+        match self {
+            Self::Values { name, values } => {
+                let mut found: Vec<_> = document.get_all(name).collect();
+                let mut wanted: Vec<&str> = values.iter().map(String::as_str).collect();
+                found.sort();
+                wanted.sort_unstable();
+                wanted.dedup();
+                found == wanted
+            }
+            _ => self
+                .values()
+                .iter()
+                .all(|(place, value)| place.get(document).as_deref() == Some(*value)),
         }
     }
 
@@ -68,14 +129,19 @@ impl Override {
                 place: Place::KeyWhere { which, .. },
                 ..
             } => Some(which),
-            Self::Value { .. } | Self::Vector { .. } => None,
+            _ => None,
         }
     }
 
     /// Each value with its place.
-    fn values(&self) -> Vec<(Place, &str)> {
+    #[must_use]
+    pub fn values(&self) -> Vec<(Place, &str)> {
         match self {
             Self::Value { place, value } => vec![(place.clone(), value)],
+            Self::Values { name, values } => values
+                .iter()
+                .map(|value| (Place::Attribute(name.clone()), value.as_str()))
+                .collect(),
             Self::Vector { which, keys } => keys
                 .iter()
                 .filter_map(|(key, value)| Some((which.key(key)?, value.as_str())))
@@ -92,6 +158,28 @@ impl Override {
                 .any(|other| other.values().iter().any(|(taken, _)| taken == place))
         })
     }
+
+    /// The same with secrets hidden.
+    fn masked(&self, file: &File) -> Self {
+        let shown = |place: Option<Place>, value: &str| match place {
+            Some(place) if is_secret(file, &place.plain()) => HIDDEN.to_owned(),
+            _ => value.to_owned(),
+        };
+        match self {
+            Self::Value { place, value } => Self::Value {
+                place: place.clone(),
+                value: shown(Some(place.clone()), value),
+            },
+            Self::Values { .. } => self.clone(),
+            Self::Vector { which, keys } => Self::Vector {
+                which: which.clone(),
+                keys: keys
+                    .iter()
+                    .map(|(key, value)| (key.clone(), shown(which.key(key), value)))
+                    .collect(),
+            },
+        }
+    }
 }
 
 /// The name under which it is given, with the letters in upper case.
@@ -99,44 +187,26 @@ impl fmt::Display for Override {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value { place, .. } => place.fmt(f),
+            Self::Values { name, .. } => f.write_str(name),
             Self::Vector { which, .. } => which.fmt(f),
         }
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    oned: Option<BTreeMap<String, Value>>,
-    monitord: Option<BTreeMap<String, Value>>,
+/// Without the value: it may be a secret.
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Override({self})")
+    }
 }
 
-/// Places that a setting or the image decides, and what to use instead.
-const DECIDED: [(&str, &str, &str); 11] = [
-    ("oned", "HOSTNAME", "use OPENNEBULA_HOSTNAME"),
-    (
-        "oned",
-        "PORT",
-        "the services of the pod and its probes reach the API at 2633",
-    ),
-    ("oned", "LOG/SYSTEM", "oned's log goes to the pod's log"),
-    ("oned", "DB/BACKEND", "use DB_BACKEND"),
-    ("oned", "DB/SERVER", "use DB_HOST"),
-    ("oned", "DB/PORT", "use DB_PORT"),
-    ("oned", "DB/USER", "use DB_USER"),
-    ("oned", "DB/PASSWD", "use DB_PASSWORD or DB_PASSWORD_FILE"),
-    ("oned", "DB/DB_NAME", "use DB_NAME"),
-    (
-        "monitord",
-        "NETWORK/MONITOR_ADDRESS",
-        "use OPENNEBULA_MONITOR_ADDRESS",
-    ),
-    (
-        "monitord",
-        "LOG/SYSTEM",
-        "the pod's log follows the file that monitord writes",
-    ),
-];
+/// Without the values: they may be secrets.
+impl fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.rows().into_iter().map(|(place, _)| place);
+        f.debug_list().entries(rows).finish()
+    }
+}
 
 impl Overrides {
     /// Reads the file's text. The error is the list of its mistakes, a sentence each.
@@ -147,53 +217,164 @@ impl Overrides {
         {
             return Ok(Self::default());
         }
-        let raw: Raw = serde_saphyr::from_str(yaml).map_err(|error| vec![sentence(&error.to_string())])?;
+        let given: Map<String, Value> =
+            serde_saphyr::from_str(yaml).map_err(|error| vec![sentence(&error.to_string())])?;
         let mut mistakes = Vec::new();
-        let overrides = Self {
-            oned: read_part("oned", raw.oned, &mut mistakes),
-            monitord: read_part("monitord", raw.monitord, &mut mistakes),
-        };
+        let mut sections: Vec<Section> = Vec::new();
+        for file in vendor::FILES {
+            match given.get(file.section) {
+                None | Some(Value::Null) => {}
+                Some(Value::Object(entries)) => {
+                    let section = read_section(file, entries, &mut mistakes);
+                    if !section.attributes.is_empty() || !section.leaves.is_empty() {
+                        sections.push(section);
+                    }
+                }
+                Some(_) => mistakes.push(format!("{}: \"NAME: value\" is expected below it", file.section)),
+            }
+        }
+        for name in given.keys().filter(|name| vendor::file(name).is_none()) {
+            mistakes.push(unknown_section(name));
+        }
         if mistakes.is_empty() {
-            Ok(overrides)
+            Ok(Self { sections })
         } else {
             Err(mistakes)
         }
     }
 
-    /// Values for oned.conf, by name.
+    /// What it says, file by file; files about which it says nothing are left out.
     #[must_use]
-    pub fn oned(&self) -> &[Override] {
-        &self.oned
+    pub fn sections(&self) -> &[Section] {
+        &self.sections
     }
 
-    /// Values for monitord.conf, by name.
+    /// What it says about the file of that section.
     #[must_use]
-    pub fn monitord(&self) -> &[Override] {
-        &self.monitord
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.file.section == name)
     }
 
     /// Whether nothing is changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.oned.is_empty() && self.monitord.is_empty()
+        self.sections.is_empty()
     }
 
-    /// File and place, value: for `onepod check`.
+    /// File and place, value: for `onepod check`. Secrets are hidden.
     #[must_use]
     pub fn rows(&self) -> Vec<(String, String)> {
-        let rows = |file: &'static str, part: &[Override]| {
-            let row = |(place, value): (Place, &str)| (format!("{file} {place}"), value.to_owned());
-            part.iter()
-                .flat_map(Override::values)
-                .map(row)
-                .collect::<Vec<_>>()
-        };
-        [
-            rows("oned.conf", &self.oned),
-            rows("monitord.conf", &self.monitord),
-        ]
-        .concat()
+        let mut rows = Vec::new();
+        for section in self.masked().sections {
+            let name = section.file.name();
+            for one in &section.attributes {
+                match one {
+                    Override::Values {
+                        name: attribute,
+                        values,
+                    } => {
+                        rows.push((format!("{name} {attribute}"), values.join(", ")));
+                    }
+                    _ => rows.extend(
+                        one.values()
+                            .into_iter()
+                            .map(|(place, value)| (format!("{name} {place}"), value.to_owned())),
+                    ),
+                }
+            }
+            rows.extend(
+                section
+                    .leaves
+                    .iter()
+                    .map(|leaf| (format!("{name} {}", leaf.name()), leaf.shown())),
+            );
+        }
+        rows
     }
+
+    /// The same with secrets hidden.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let sections = self.sections.iter().map(|section| Section {
+            file: section.file,
+            attributes: section
+                .attributes
+                .iter()
+                .map(|one| one.masked(section.file))
+                .collect(),
+            leaves: section
+                .leaves
+                .iter()
+                .map(|leaf| {
+                    if is_secret(section.file, &leaf.name()) {
+                        Leaf {
+                            path: leaf.path.clone(),
+                            value: HIDDEN.into(),
+                        }
+                    } else {
+                        leaf.clone()
+                    }
+                })
+                .collect(),
+        });
+        Self {
+            sections: sections.collect(),
+        }
+    }
+}
+
+/// Whether the value of the key of that name is never shown.
+fn is_secret(file: &File, name: &str) -> bool {
+    match file.key(name) {
+        Some(key) => key.secret,
+        None => vendor::sounds_secret(name),
+    }
+}
+
+fn read_section(file: &'static File, given: &Map<String, Value>, mistakes: &mut Vec<String>) -> Section {
+    let mut section = Section {
+        file,
+        attributes: Vec::new(),
+        leaves: Vec::new(),
+    };
+    match file.grammar {
+        Grammar::Attributes => section.attributes = attributes::read(file, given, mistakes),
+        Grammar::Symbols | Grammar::Yaml => section.leaves = tree::read(file, given, mistakes),
+    }
+    section
+}
+
+fn unknown_section(name: &str) -> String {
+    let sections = || vendor::FILES.iter().map(|file| file.section);
+    let lower = name.to_ascii_lowercase();
+    let next = match nearest_of(&lower, sections()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("there are {}", sections().collect::<Vec<_>>().join(", ")),
+    };
+    format!("there is no section {name:?}; {next}")
+}
+
+/// A value of the wrong type, in words.
+fn wrong_type(file: &File, name: &str, given: &Value, expected: &str) -> String {
+    let section = file.section;
+    if is_secret(file, name) {
+        return format!(
+            "{section}: the value of {name} of {} is not {expected}",
+            file.name()
+        );
+    }
+    let given = match given {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a map".to_owned(),
+        Value::Null => "empty".to_owned(),
+        Value::String(text) => format!("{text:?}"),
+        Value::Number(number) => vendor::decimal(number),
+        Value::Bool(switch) => switch.to_string(),
+    };
+    format!(
+        "{section}: {name} of {} is {given}, and what it takes is {expected}",
+        file.name()
+    )
 }
 
 /// The YAML parser's message as one line without what is meant for programmers: its first line says what and where, the
@@ -203,110 +384,10 @@ fn sentence(message: &str) -> String {
     let line = line.strip_prefix("error: ").unwrap_or(line);
     let line = line.split(", set DuplicateKeyPolicy").next().unwrap_or(line);
     line.replace("expected mapping start", "\"NAME: value\" is expected here")
-}
-
-fn read_part(file: &str, part: Option<BTreeMap<String, Value>>, mistakes: &mut Vec<String>) -> Vec<Override> {
-    let mut read: Vec<Override> = Vec::new();
-    for (key, value) in part.unwrap_or_default() {
-        match read_one(file, &key, &value) {
-            Ok(one) => match one.shared_with(&read) {
-                Some(place) => {
-                    mistakes.push(format!("{file}: {place} is given twice (case does not count)"));
-                }
-                None => read.push(one),
-            },
-            Err(found) => mistakes.extend(found),
-        }
-    }
-    read
-}
-
-fn read_one(file: &str, key: &str, value: &Value) -> Result<Override, Vec<String>> {
-    let target = key
-        .parse()
-        .map_err(|reason: String| vec![format!("{file}: {reason}")])?;
-    match (target, value) {
-        (Target::Value(place), value) => match read_value(file, &place, value) {
-            Ok(value) => Ok(Override::Value { place, value }),
-            Err(mistake) => Err(vec![mistake]),
-        },
-        (Target::Vector(which), Value::Object(keys)) if !keys.is_empty() => read_vector(file, which, keys),
-        (Target::Vector(which), _) => Err(vec![format!(
-            "{file}: {which} is a vector: give it a map of its keys, {{KEY: value}}, or write {which}/KEY for one of them"
-        )]),
-    }
-}
-
-fn read_vector(file: &str, which: Chosen, given: &Map<String, Value>) -> Result<Override, Vec<String>> {
-    let (mut keys, mut mistakes) = (Vec::<(String, String)>::new(), Vec::new());
-    if let Err(reason) = oned_conf::check_value(&which.value) {
-        mistakes.push(format!("{file}: {which} cannot be written: {reason}"));
-    }
-    for (key, value) in given {
-        let Some(place) = which.key(key) else {
-            mistakes.push(format!(
-                "{file}: {which} has \"{key}\", and keys have only letters, digits and underscores"
-            ));
-            continue;
-        };
-        let key = key.to_ascii_uppercase();
-        match read_value(file, &place, value) {
-            Err(mistake) => mistakes.push(mistake),
-            Ok(value) if key == which.selector => {
-                if value != which.value {
-                    mistakes.push(format!(
-                        "{file}: {place} is \"{value}\", but the vector's name says \"{}\"",
-                        which.value
-                    ));
-                }
-            }
-            Ok(_) if keys.iter().any(|(other, _)| *other == key) => {
-                mistakes.push(format!("{file}: {place} is given twice (case does not count)"));
-            }
-            Ok(value) => keys.push((key, value)),
-        }
-    }
-    if mistakes.is_empty() {
-        Ok(Override::Vector { which, keys })
-    } else {
-        Err(mistakes)
-    }
-}
-
-fn read_value(file: &str, place: &Place, value: &Value) -> Result<String, String> {
-    let decided = DECIDED
-        .iter()
-        .find(|(of, name, _)| *of == file && place.concerns(name));
-    if let Some((_, _, instead)) = decided {
-        return Err(format!("{file}: {place} cannot be set here: {instead}"));
-    }
-    let value = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => decimal(number),
-        Value::Bool(_) => {
-            return Err(format!(
-                "{file}: {place} is true or false to YAML, and OpenNebula has words for that: write \"YES\" or \
-                 \"NO\", in quotes"
-            ));
-        }
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            return Err(format!(
-                "{file}: {place} is neither text nor a number (the keys of a vector are written VECTOR/KEY, a vector \
-                 that is one of several VECTOR[KEY=value])"
-            ));
-        }
-    };
-    oned_conf::check_value(&value)
-        .map_err(|reason| format!("{file}: {place} cannot be written: {reason}"))?;
-    Ok(value)
-}
-
-/// The number without an exponent: Helm prints a large one as 2.5e+06.
-fn decimal(number: &Number) -> String {
-    match (number.as_i64(), number.as_f64()) {
-        (None, Some(float)) => format!("{float}"),
-        _ => number.to_string(),
-    }
+        .replace(
+            "cannot deserialize null into string; use Option<String>",
+            "a name is expected here, in quotes if it is null",
+        )
 }
 
 #[cfg(test)]

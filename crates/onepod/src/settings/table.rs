@@ -156,11 +156,16 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 /// The known name that `given` was most probably meant to be: at most three edits away, and not a different word.
 #[must_use]
 pub fn nearest(given: &str) -> Option<&'static str> {
-    TABLE
-        .iter()
-        .map(|setting| (distance(given, setting.name), setting.name))
-        .min()
-        .filter(|&(edits, name)| edits <= 3 && edits * 3 < name.len())
+    nearest_of(given, TABLE.iter().map(|setting| setting.name))
+}
+
+/// The same for names of another kind.
+pub(crate) fn nearest_of<S: AsRef<str>>(given: &str, names: impl IntoIterator<Item = S>) -> Option<S> {
+    names
+        .into_iter()
+        .map(|name| (distance(given, name.as_ref()), name))
+        .min_by_key(|(edits, _)| *edits)
+        .filter(|(edits, name)| *edits <= 3 && edits * 3 < name.as_ref().len())
         .map(|(_, name)| name)
 }
 

@@ -218,7 +218,7 @@ fn address(text: &str, port_setting: &str) -> Result<String, Complaint> {
 }
 
 /// RFC 1123, section 2.1, and the underscore, which Compose and many private zones use.
-fn is_host_name(text: &str) -> bool {
+pub(super) fn is_host_name(text: &str) -> bool {
     let text = text.strip_suffix('.').unwrap_or(text);
     let numeric_end = text
         .rsplit('.')

@@ -4,6 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use tempfile::TempDir;
 
+use oned_conf::Document;
+
+use super::yaml::{Keys, YamlError};
 use super::*;
 use crate::settings;
 
@@ -37,15 +40,25 @@ fn settle_with(environment: &[(&str, &str)], overrides: &str) -> Settings {
     settle(&[environment, &[("ONEPOD_CONFIG", path.to_str().unwrap())]].concat())
 }
 
+/// A file of OpenNebula's own grammar with the settings in it.
+fn edited(section: &str, text: &str, settings: &Settings) -> Result<String, Problem> {
+    attributes::edit(text, vendor::file(section).unwrap(), settings)
+}
+
+/// The address to listen on in `OneGate`'s file.
+fn listen_on_all(text: &str) -> Result<String, YamlError> {
+    own::listen(text, Keys::Symbols, &[&["server", "bind"], &["host"]])
+}
+
 #[test]
 fn oned_conf_for_sqlite() {
     let settings = settle(&[("OPENNEBULA_HOSTNAME", "opennebula-0")]);
-    insta::assert_snapshot!(oned::edit(ONED, &settings).unwrap());
+    insta::assert_snapshot!(edited("oned", ONED, &settings).unwrap());
 }
 
 #[test]
 fn oned_conf_for_a_database_server() {
-    insta::assert_snapshot!(oned::edit(ONED, &settle(&MYSQL)).unwrap());
+    insta::assert_snapshot!(edited("oned", ONED, &settle(&MYSQL)).unwrap());
 }
 
 #[test]
@@ -54,7 +67,7 @@ fn oned_conf_with_overrides() {
                      LOG/DEBUG_LEVEL: 4\n  VM_MAD[NAME=lxc]/ARGUMENTS: \"-t 5 lxc\"\n  \
                      VM_MAD[NAME=kvm]: {ARGUMENTS: \"-t 5 kvm\", LIVE_RESIZE: \"yes\"}\n  \
                      VM_MAD[NAME=dummy]: {SUNSTONE_NAME: Testing, EXECUTABLE: one_vmm_dummy, TYPE: xml}\n";
-    insta::assert_snapshot!(oned::edit(ONED, &settle_with(&MYSQL, overrides)).unwrap());
+    insta::assert_snapshot!(edited("oned", ONED, &settle_with(&MYSQL, overrides)).unwrap());
 }
 
 #[test]
@@ -64,14 +77,14 @@ fn monitord_conf_with_an_address_and_overrides() {
         "monitord:\n  PROBES_PERIOD/BEACON_HOST: 60\n  NETWORK/PORT: 31124\n  \
          IM_MAD[NAME=dummy]: {EXECUTABLE: one_im_sh, ARGUMENTS: \"-r 3 -t 15 -w 90 dummy\", THREADS: 0}\n",
     );
-    insta::assert_snapshot!(monitord::edit(MONITORD, &settings).unwrap());
+    insta::assert_snapshot!(edited("monitord", MONITORD, &settings).unwrap());
 }
 
 #[test]
 fn a_key_of_a_vector_that_is_not_there_is_an_error_with_the_way_out() {
     let settings = settle_with(&MYSQL, "oned:\n  VM_MAD[NAME=dummy]/TYPE: xml\n");
     assert_eq!(
-        oned::edit(ONED, &settings).unwrap_err().to_string(),
+        edited("oned", ONED, &settings).unwrap_err().to_string(),
         "ONEPOD_CONFIG, oned: VM_MAD[NAME=dummy]/TYPE: there is no vector VM_MAD whose NAME is the one asked for; \
          there are kvm, lxc; to define a new one write `VM_MAD[NAME=dummy]: {KEY: value}` with all of its keys"
     );
@@ -80,20 +93,20 @@ fn a_key_of_a_vector_that_is_not_there_is_an_error_with_the_way_out() {
 #[test]
 fn monitord_conf_without_an_address_stays_as_it_is() {
     assert_eq!(
-        monitord::edit(MONITORD, &settle(&[("OPENNEBULA_HOSTNAME", "x")])).unwrap(),
+        edited("monitord", MONITORD, &settle(&[("OPENNEBULA_HOSTNAME", "x")])).unwrap(),
         MONITORD
     );
 }
 
 #[test]
 fn oneflow_and_onegate_listen_on_every_address() {
-    insta::assert_snapshot!("oneflow", listen::on(ONEFLOW, "0.0.0.0").unwrap());
-    insta::assert_snapshot!("onegate", listen::on(ONEGATE, "0.0.0.0").unwrap());
-    insta::assert_snapshot!("onegate_7_4", listen::on(ONEGATE_7_4, "0.0.0.0").unwrap());
+    insta::assert_snapshot!("oneflow", listen_on_all(ONEFLOW).unwrap());
+    insta::assert_snapshot!("onegate", listen_on_all(ONEGATE).unwrap());
+    insta::assert_snapshot!("onegate_7_4", listen_on_all(ONEGATE_7_4).unwrap());
     for text in [ONEFLOW, ONEGATE, ONEGATE_7_4] {
-        let once = listen::on(text, "0.0.0.0").unwrap();
+        let once = listen_on_all(text).unwrap();
         assert_eq!(
-            listen::on(&once, "0.0.0.0"),
+            listen_on_all(&once),
             Ok(once.clone()),
             "the second time changes nothing"
         );
@@ -110,7 +123,7 @@ fn oneflow_and_onegate_listen_on_every_address() {
 fn the_address_is_found_in_every_simple_form() {
     for (old, new) in [
         ("---\n:host: a\n", "---\n:host: 0.0.0.0\n"),
-        (":host:   \"a b\"   # c\n", ":host:   0.0.0.0   # c\n"),
+        (":host:   \"a b\"   # c\n", ":host:   \"0.0.0.0\"   # c\n"),
         (":host: ::1", ":host: 0.0.0.0"),
         (":hostname: x\n:host: a#b\n", ":hostname: x\n:host: 0.0.0.0\n"),
         (
@@ -122,15 +135,15 @@ fn the_address_is_found_in_every_simple_form() {
             ":x:\n  :bind: x\n:server:\n\n# y\n    :bind: 0.0.0.0\n",
         ),
     ] {
-        assert_eq!(listen::on(old, "0.0.0.0").as_deref(), Ok(new), "{old:?}");
+        assert_eq!(listen_on_all(old).as_deref(), Ok(new), "{old:?}");
     }
 }
 
 #[test]
 fn an_address_that_is_not_simple_is_refused() {
     for (text, message) in [
-        (":port: 1\n", "there is neither"),
-        (":server:\n  :port: 1\n", "there is neither"),
+        (":port: 1\n", "there is none of server/bind, host"),
+        (":server:\n  :port: 1\n", "there is none of server/bind, host"),
         (
             ":host: &a 127.0.0.1\n:other: *a\n",
             "line 1: the value of `:host`",
@@ -140,20 +153,17 @@ fn an_address_that_is_not_simple_is_refused() {
             "line 2: the value of `:host`",
         ),
         (":host:\n  127.0.0.1\n", "line 1: the value of `:host`"),
-        (
-            ":host: 127.0.0.1\n  and more\n",
-            "setting `:host` would change other values",
-        ),
-        (
-            ":server:\n  :tls:\n    :bind: a\n  :bind: b\n",
-            "setting `:bind` would change other values",
-        ),
-        (":host: [\n", "this is not YAML"),
-        (":host: a\n:host: b\n", "this is not YAML"),
+        (":host: 127.0.0.1\n  and more\n", "line 1: the value of `:host`"),
+        (":host: [\n", "this is not the YAML"),
+        (":host: a\n:host: b\n", "this is not the YAML"),
     ] {
-        let error = listen::on(text, "0.0.0.0").unwrap_err().to_string();
+        let error = listen_on_all(text).unwrap_err().to_string();
         assert!(error.starts_with(message), "{text:?}: {error}");
     }
+    assert_eq!(
+        listen_on_all(":server:\n  :tls:\n    :bind: a\n  :bind: b\n").unwrap(),
+        ":server:\n  :tls:\n    :bind: a\n  :bind: 0.0.0.0\n"
+    );
 }
 
 /// `/etc/one` with our fixtures.
@@ -216,11 +226,12 @@ fn a_front_end_without_flow_and_gate_is_rendered() {
 #[test]
 fn an_edit_that_cannot_be_made_names_file_setting_and_reason_and_nothing_is_written() {
     let (_root, paths) = front_end();
-    let settings = settle_with(&MYSQL, "monitord:\n  NETWROK/PORT: 1\n");
+    let settings = settle_with(&MYSQL, "monitord:\n  IM_MAD[NAME=dummy]/THREADS: 1\n");
     let error = render(&settings, &paths).unwrap_err().to_string();
     assert!(
         error.ends_with(
-            "etc/one/monitord.conf: ONEPOD_CONFIG, monitord: NETWROK/PORT: there is no vector NETWROK"
+            "there is no vector IM_MAD whose NAME is the one asked for; to define a new one write \
+             `IM_MAD[NAME=dummy]: {KEY: value}` with all of its keys"
         ),
         "{error}"
     );
@@ -255,12 +266,17 @@ fn the_vendors_files_of_every_release_are_rendered() {
             continue;
         }
         let (_root, paths) = front_end();
-        for file in &FILES {
-            fs::copy(release.join(file.name), paths.etc_one().join(file.name)).unwrap();
+        for name in [
+            "oned.conf",
+            "monitord.conf",
+            "oneflow-server.conf",
+            "onegate-server.conf",
+        ] {
+            fs::copy(release.join(name), paths.etc_one().join(name)).unwrap();
         }
         assert_eq!(
             render(&settle(&MYSQL), &paths).unwrap().len(),
-            FILES.len(),
+            4,
             "{}",
             release.display()
         );

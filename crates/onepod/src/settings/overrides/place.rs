@@ -3,6 +3,7 @@
 //!
 //! Only the form is read here; whether the place exists is known when the file is edited.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -74,22 +75,36 @@ impl Place {
     pub fn set(&self, document: &mut Document, value: &str) -> Result<(), EditError> {
         match self {
             Self::Attribute(name) => document.set(name, value),
-            Self::Key { vector, key } => document.set_in(vector, key, value),
+            Self::Key { vector, key } if document.contains(vector) => document.set_in(vector, key, value),
+            Self::Key { vector, key } => document.add_vector(vector, &[(key, value)]),
             Self::KeyWhere { which, key } => {
                 document.set_in_where(&which.vector, &which.selector, &which.value, key, value)
             }
         }
     }
 
-    /// Whether this is the attribute or key of that name (`NAME` or `VECTOR/KEY`), however it is selected.
-    pub(super) fn concerns(&self, name: &str) -> bool {
+    /// What stands there.
+    #[must_use]
+    pub fn get<'a>(&self, document: &'a Document) -> Option<Cow<'a, str>> {
         match self {
-            Self::Attribute(attribute) => attribute == name,
+            Self::Attribute(name) => document.get(name),
+            Self::Key { vector, key } => document.get_in(vector, key),
+            Self::KeyWhere { which, key } => {
+                document.get_in_where(&which.vector, &which.selector, &which.value, key)
+            }
+        }
+    }
+
+    /// Its name without the selection: `NAME` or `VECTOR/KEY`.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Attribute(name) => name.clone(),
             Self::Key { vector, key }
             | Self::KeyWhere {
                 which: Chosen { vector, .. },
                 key,
-            } => name.split_once('/') == Some((vector, key)),
+            } => format!("{vector}/{key}"),
         }
     }
 }

@@ -1,3 +1,4 @@
+use super::place::Target;
 use super::*;
 
 fn mistakes(yaml: &str) -> Vec<String> {
@@ -97,17 +98,16 @@ fn numbers_are_written_as_opennebula_reads_them() {
 fn every_mistake_is_listed() {
     assert_eq!(
         mistakes(
-            "oned:\n  HOSTNAME: front\n  DB/PASSWD: secret\n  TWO WORDS: 1\n  SHOWBACK_ONLY_RUNNING: true\n  \
+            "oned:\n  HOSTNAME: front\n  DB/PASSWD: secret\n  TWO WORDS: 1\n  SHOWBACK: true\n  \
              DB: {PORT: 1}\n  A: \"x]]>\"\n  port: 2634\n  B: 1\n  b: 2\n\
              monitord:\n  NETWORK/MONITOR_ADDRESS: 10.0.0.1\n  LOG/SYSTEM: std\n"
         ),
         [
             "oned: A cannot be written: it contains `]]>`, at which OpenNebula stops reading the file",
-            "oned: DB is neither text nor a number (the keys of a vector are written VECTOR/KEY, a vector that is one \
-             of several VECTOR[KEY=value])",
+            "oned: DB/PORT cannot be set here: use DB_PORT",
             "oned: DB/PASSWD cannot be set here: use DB_PASSWORD or DB_PASSWORD_FILE",
             "oned: HOSTNAME cannot be set here: use OPENNEBULA_HOSTNAME",
-            "oned: SHOWBACK_ONLY_RUNNING is true or false to YAML, and OpenNebula has words for that: write \
+            "oned: SHOWBACK is true or false to YAML, and OpenNebula has words for that: write \
              \"YES\" or \"NO\", in quotes",
             "oned: \"TWO WORDS\" is no place in the file: write NAME, VECTOR/KEY or VECTOR[KEY=value]/KEY",
             "oned: B is given twice (case does not count)",
@@ -122,8 +122,8 @@ fn every_mistake_is_listed() {
 fn an_unknown_part_and_broken_yaml_are_named_with_their_line() {
     for (yaml, message) in [
         (
-            "oned:\n  A: 1\nsunstone:\n  B: 2\n",
-            "line 3 column 1: unknown field `sunstone`, expected one of oned, monitord",
+            "oned:\n  A: 1\nsunstune:\n  B: 2\n",
+            "there is no section \"sunstune\"; did you mean sunstone?",
         ),
         (
             "oned:\n  A: 1\n  A: 2\n",
@@ -134,7 +134,12 @@ fn an_unknown_part_and_broken_yaml_are_named_with_their_line() {
             "line 2 column 2: tabs disallowed within this context (block indentation)",
         ),
         ("just text\n", "line 1 column 1: \"NAME: value\" is expected here"),
-        ("oned: [1]\n", "line 1 column 7: \"NAME: value\" is expected here"),
+        ("oned: [1]\n", "oned: \"NAME: value\" is expected below it"),
+        (
+            "mariadb: {}\n",
+            "there is no section \"mariadb\"; there are oned, monitord, rank, oneflow, onegate, onehem, oneform, oneks, \
+             fireedge, sunstone",
+        ),
     ] {
         assert_eq!(mistakes(yaml), [message]);
     }
@@ -165,5 +170,63 @@ fn places_are_read_and_shown_alike() {
         "[B=c]/D",
     ] {
         assert!(bad.parse::<Target>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn values_have_the_type_of_their_key() {
+    let yaml = "oned:\n  MAX_CONN: many\n  vnc_ports: {start: 99999}\n  VM_MAD[NAME=kvm]/TYPE: vmx\n  DB: 5\n  \
+             RPC_LOG: maybe\n  DEFAULT_UMASK: 9\n  VM_MAD: {NAME: kvm}\n  TM_MAD_CONF[NAME=a]: {SHARED: [YES]}\n  \
+             DB/CONNECTIONS: 2.5\n\
+             oneflow:\n  wait_timeout: soon\n  port: 2475\n  log: 3\n  log/level: 9\n  force_deletion: 1\n\
+             onegate:\n  restricted_attrs: A\n  permissions: {vm: {show: often}}\n  ssl_server: gate.example\n\
+             fireedge:\n  guacd: {}\n  guacd/host: a b\n\
+             sunstone:\n  token_remote_support: [hunter2]\n  langs: English\n  x: \"a\\nb\"\n";
+    insta::assert_snapshot!(mistakes(yaml).join("\n"));
+}
+
+#[test]
+fn switches_lists_and_numbers_are_written_as_each_file_wants_them() {
+    let overrides = Overrides::parse(
+        "oned:\n  RPC_LOG: true\n  LOG/USE_VMS_LOCATION: \"no\"\n  AUTH_MAD/AUTHN: [ssh, server_cipher]\n  \
+         USER_ENCRYPTED_ATTR: [A, B]\n  DEFAULT_COST: {CPU_COST: 0.5}\n  MESSAGE_SIZE: 2.5e+06\n\
+         onegate:\n  :permissions:\n    :vm: {:show: \"no\"}\n  :log/level: \"3\"\n  restricted_attrs: [A, 1]\n\
+         sunstone:\n  leases/terminate/edit: true\n  langs: {ja: Japanese}\n  rowStyle: LIST\n  fullViewMode: true\n",
+    )
+    .unwrap();
+    let rows: Vec<String> = overrides
+        .rows()
+        .iter()
+        .map(|(place, value)| format!("{place} = {value}"))
+        .collect();
+    insta::assert_snapshot!(rows.join("\n"));
+}
+
+#[test]
+fn secrets_are_hidden_wherever_values_are_shown() {
+    let yaml = "oned:\n  MARKET_MAD_CONF[NAME=x]: {MY_PASSWORD: hunter2}\n  MY_SECRET: hunter2\n  PORT_X: 1\n\
+                sunstone:\n  token_remote_support: hunter2\n  some/api_key: hunter2\n";
+    let overrides = Overrides::parse(yaml).unwrap();
+    let shown = format!(
+        "{overrides:?} {:?} {:?}",
+        overrides.rows(),
+        overrides.sections()[0].attributes
+    );
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert_eq!(
+        overrides
+            .rows()
+            .iter()
+            .filter(|(_, value)| value == HIDDEN)
+            .count(),
+        4
+    );
+    for wrong in [
+        "DB/PASSWD: [hunter2]",
+        "A[N=x]: {PASSWORD: true}",
+        "MY_TOKEN: [hunter2]",
+    ] {
+        let mistakes = mistakes(&format!("oned:\n  {wrong}\n")).concat();
+        assert!(!mistakes.contains("hunter2"), "{mistakes}");
     }
 }

@@ -1,0 +1,119 @@
+//! What onepod itself asks of OpenNebula's files, whatever the overrides say: the database, the names and addresses
+//! under which the front-end is reached, and logs that the supervisor can follow.
+
+use serde_json::Value as Yaml;
+
+use super::attributes::Given;
+use super::yaml::{self, Keys, Wish};
+use super::{Problem, YamlError};
+use crate::settings::vendor::{File, Grammar};
+use crate::settings::{Database, Settings};
+
+/// Whether a start looks at the file even without overrides.
+pub(super) fn concerns(file: &File) -> bool {
+    matches!(file.section, "oned" | "monitord") || listens(file).is_some()
+}
+
+/// The values of settings in a file of OpenNebula's own grammar.
+pub(super) fn values(file: &File, settings: &Settings) -> Vec<Given> {
+    match file.section {
+        "oned" => oned(settings),
+        // Its log stays in the file that the supervisor follows: with the log on stderr its lines are lost, because oned
+        // gives its drivers none (seen with 7.0.2).
+        "monitord" => vec![value(
+            "OPENNEBULA_MONITOR_ADDRESS",
+            Some("NETWORK"),
+            "MONITOR_ADDRESS",
+            settings.monitor_address(),
+        )],
+        _ => Vec::new(),
+    }
+}
+
+fn oned(settings: &Settings) -> Vec<Given> {
+    let mut values = vec![
+        // To stderr, which the supervisor forwards (OpenNebula 7.0.2 has file, syslog and std).
+        value("the pod's log", Some("LOG"), "SYSTEM", "std"),
+        value("OPENNEBULA_HOSTNAME", None, "HOSTNAME", settings.hostname()),
+    ];
+    let database = |setting, key, text: &str| value(setting, Some("DB"), key, text);
+    match settings.database() {
+        Database::Sqlite => values.push(database("DB_BACKEND", "BACKEND", "sqlite")),
+        Database::MySql(server) => values.extend([
+            database("DB_BACKEND", "BACKEND", "mysql"),
+            database("DB_HOST", "SERVER", server.host()),
+            database("DB_PORT", "PORT", &server.port().to_string()),
+            database("DB_USER", "USER", server.user()),
+            database("DB_PASSWORD", "PASSWD", server.password().expose()),
+            database("DB_NAME", "DB_NAME", server.name()),
+        ]),
+    }
+    values
+}
+
+fn value(setting: &'static str, vector: Option<&'static str>, name: &'static str, text: &str) -> Given {
+    Given {
+        setting,
+        vector,
+        name,
+        text: text.to_owned(),
+    }
+}
+
+/// The keys that may hold the address to listen on, of the servers that the pod's Services reach by the pod's own
+/// address; the first that is there counts (`OneGate` has the first since 7.4).
+fn listens(file: &File) -> Option<&'static [&'static [&'static str]]> {
+    match file.section {
+        "oneflow" => Some(&[&["host"]]),
+        "onegate" => Some(&[&["server", "bind"], &["host"]]),
+        _ => None,
+    }
+}
+
+/// A server's YAML file with the settings in it.
+pub(super) fn servers(text: &str, file: &File, settings: &Settings) -> Result<String, Problem> {
+    let keys = match file.grammar {
+        Grammar::Symbols => Keys::Symbols,
+        Grammar::Attributes | Grammar::Yaml => Keys::Plain,
+    };
+    let mut text = text.to_owned();
+    if let Some(places) = listens(file) {
+        text = listen(&text, keys, places).map_err(|reason| Problem::Yaml {
+            setting: "the address to listen on".to_owned(),
+            reason,
+        })?;
+    }
+    let leaves = settings
+        .overrides()
+        .section(file.section)
+        .map_or(&[][..], |section| &section.leaves);
+    for leaf in leaves {
+        let wish = Wish {
+            path: &leaf.path,
+            value: &leaf.value,
+        };
+        text = yaml::edit(&text, keys, &[wish]).map_err(|reason| Problem::Yaml {
+            setting: format!("ONEPOD_CONFIG, {}: {}", file.section, leaf.name()),
+            reason,
+        })?;
+    }
+    Ok(text)
+}
+
+/// The text with every address to listen on.
+pub(super) fn listen(text: &str, keys: Keys, places: &[&[&str]]) -> Result<String, YamlError> {
+    let content = yaml::read(text)?;
+    let path = places
+        .iter()
+        .map(|place| place.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>())
+        .find(|path| yaml::has(&content, path));
+    let Some(path) = path else {
+        let names: Vec<String> = places.iter().map(|place| place.join("/")).collect();
+        return Err(YamlError::NoAddress(names.join(", ")));
+    };
+    let wish = Wish {
+        path: &path,
+        value: &Yaml::from("0.0.0.0"),
+    };
+    yaml::edit(text, keys, &[wish])
+}
