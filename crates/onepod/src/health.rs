@@ -7,17 +7,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::extract::{Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 use tokio::net::TcpListener;
 
 mod connections;
 pub mod control;
 mod metrics;
+pub mod page;
 mod report;
 pub mod usage;
 
@@ -73,8 +75,20 @@ async fn startupz(State(sources): State<Sources>) -> (StatusCode, String) {
     )
 }
 
-async fn status(State(sources): State<Sources>, _headers: HeaderMap) -> Response {
-    ([(CACHE_CONTROL, "no-store")], Json(sources.status())).into_response()
+/// What may be said of the page.
+#[derive(Debug, Deserialize)]
+struct Wanted {
+    /// Seconds.
+    refresh: Option<u32>,
+}
+
+/// The page for browsers, JSON for everyone else.
+async fn status(State(sources): State<Sources>, Query(wanted): Query<Wanted>, head: HeaderMap) -> Response {
+    if page::wanted(&head) {
+        return page::answer(&sources.status(), wanted.refresh);
+    }
+    let head = [(CACHE_CONTROL, "no-store"), (VARY, "accept")];
+    (head, Json(sources.status())).into_response()
 }
 
 async fn measure(State(sources): State<Sources>) -> Response {

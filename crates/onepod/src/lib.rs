@@ -4,6 +4,7 @@
 
 pub mod board;
 pub mod cli;
+pub mod format;
 pub mod health;
 pub mod http;
 pub mod leader;

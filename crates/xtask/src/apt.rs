@@ -53,6 +53,9 @@ pub(crate) const TESTS: &[Wanted] = &[
     ("sqlite3", "sqlite3"),
     ("shellcheck", "shellcheck"),
     ("git", "git"),
+    // The page of /status, and a font that has what it needs.
+    ("chromium", "chromium"),
+    ("/usr/share/doc/fonts-dejavu-core/copyright", "fonts-dejavu-core"),
 ];
 
 /// For the benchmarks, beside those of the tests: the peers, and what measures them.

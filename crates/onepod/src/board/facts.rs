@@ -176,7 +176,7 @@ pub struct ErrorView {
 }
 
 /// A unit of services.toml with its place in the order of the start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanView {
     /// Its name in services.toml.
     pub name: String,

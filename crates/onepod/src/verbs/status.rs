@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::probe::url;
 use super::{complain, say};
 use crate::board::ServiceState;
+use crate::format::{mebibytes, span};
 use crate::http;
 
 /// Time for the whole question.
@@ -168,22 +169,6 @@ fn columns<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; 
     })
 }
 
-/// A time span with its two largest units.
-fn span(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs().max(0);
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m{}s", seconds % 60),
-        (0, _, _) => format!("{hours}h{minutes}m"),
-        _ => format!("{days}d{hours}h"),
-    }
-}
-
-fn mebibytes(kib: u64) -> String {
-    format!("{} MiB", kib.div_ceil(1024))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,14 +201,5 @@ mod tests {
 
         orphans reaped: 3; log lines dropped: 0
         ");
-    }
-
-    #[test]
-    fn spans() {
-        let text = |seconds| span(SignedDuration::from_secs(seconds));
-        assert_eq!(
-            [text(-5), text(59), text(61), text(3_661), text(90_061)],
-            ["0s", "59s", "1m1s", "1h1m", "1d1h"]
-        );
     }
 }

@@ -6,6 +6,7 @@
     reason = "helpers of tests, where clippy sees no test"
 )]
 
+mod browser;
 mod endings;
 mod endpoint;
 mod logs;
