@@ -34,6 +34,8 @@ struct Shared {
     /// The zero of the timeline.
     began: Instant,
     phase: Phase,
+    /// Why the pod ends, when it was not asked to.
+    ending: Option<String>,
     started_up: bool,
     stages: Vec<StageRecord>,
     services: Vec<ServiceView>,
@@ -51,6 +53,7 @@ impl Default for Shared {
         Self {
             began: Instant::now(),
             phase: Phase::default(),
+            ending: None,
             started_up: false,
             stages: Vec::new(),
             services: Vec::new(),
@@ -164,6 +167,11 @@ impl Board {
     /// Records what the pod is doing as a whole.
     pub fn set_phase(&self, phase: Phase) {
         self.lock().phase = phase;
+    }
+
+    /// Records why the pod ends without having been asked to; the first reason stays.
+    pub fn end_because(&self, reason: &str) {
+        self.lock().ending.get_or_insert_with(|| reason.to_owned());
     }
 
     /// Records every service, and whether the start is over; that never changes back.

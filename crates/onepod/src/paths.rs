@@ -46,6 +46,12 @@ impl Paths {
         self.root.join("var/lib/one")
     }
 
+    /// When daily timers last ran, a file for each: they are not forgotten with the pod.
+    #[must_use]
+    pub fn timers(&self) -> PathBuf {
+        self.data().join(".onepod/timers")
+    }
+
     /// oned's database when the backend is sqlite.
     #[must_use]
     pub fn sqlite(&self) -> PathBuf {

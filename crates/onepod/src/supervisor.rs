@@ -1,7 +1,8 @@
-//! Runs the services: turns what happens to processes and probes into events of the machine, and its actions into deeds.
+//! Runs the units of services.toml: turns what happens to processes, probes, timers and requests into events of the
+//! machine, and its actions into deeds.
 //!
-//! The law is in `machine`, the processes belong to the reaper. Deliberately absent: ending the pod because a service
-//! fails; it is started again for as long as the pod lives.
+//! The law is in `machine`, the processes belong to the reaper, requests come through `handle`. Deliberately absent: why
+//! anything is to be done.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,42 +18,59 @@ use crate::sys::StopRequests;
 
 pub mod builtin;
 pub mod capture;
+pub mod clock;
 pub mod config;
 pub mod follow;
 pub mod handle;
 pub mod machine;
 pub mod probe;
+mod requests;
 pub mod timer;
+mod timers;
 mod unit;
 
 use builtin::Builtins;
+use clock::Clock;
 use config::{Config, Kind};
 use follow::Follower;
 use handle::Commands;
-use machine::{Action, Event, Index, Machine, Spec, State};
-use unit::Unit;
+use machine::{Action, End, Event, Index, Machine, Spec, State};
+use requests::Waiter;
+use timers::Timers;
+use unit::{Begun, Supervised};
 
 /// What the supervisor works with.
 #[derive(Debug, Clone)]
 pub struct Means {
     /// Starts and reaps processes.
     pub reaper: Reaper,
-    /// Takes the services' lines.
+    /// Takes the units' lines.
     pub log: Log,
-    /// Shows where the services stand.
+    /// Shows where the units stand.
     pub board: Board,
     /// Where sockets and credentials lie.
     pub paths: Paths,
-    /// The time zone of the services, if one is set (`TZ`).
+    /// The time zone of the units, if one is set (`TZ`).
     pub time_zone: Option<String>,
     /// What tasks and timers may call.
     pub builtins: Builtins,
+    /// When timers are due.
+    pub clock: Clock,
 }
 
-/// What a probe or the reaper tells about one run of a service.
+/// Why the supervisor's work is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to stop.
+    Asked,
+    /// It could not go on: the reason for people, with the last lines of whoever caused it.
+    Failed(String),
+}
+
+/// What a probe, the reaper or a call tells about one run of a unit.
 #[derive(Debug)]
 struct Report {
-    service: Index,
+    unit: Index,
     /// Which run: what is told of an earlier one is out of date.
     run: u32,
     news: News,
@@ -61,49 +79,56 @@ struct Report {
 #[derive(Debug)]
 enum News {
     Answer(Result<(), String>),
-    Ended(Exit),
+    Ended(Finish),
 }
 
-/// Runs all services until a stop is asked for and the last has gone. A second request skips every wait.
+/// How a run came to its end.
+#[derive(Debug)]
+enum Finish {
+    Exit(Exit),
+    Call(Result<(), String>),
+}
+
+/// Runs everything until a stop is asked for, or an essential unit keeps failing, and the last process has gone. A second
+/// request to stop skips every wait.
 pub async fn supervise(
     config: Config,
     disabled: &BTreeSet<String>,
     means: Means,
-    _commands: Commands,
+    mut commands: Commands,
     stop: &mut StopRequests,
-) {
-    let stage = means.board.stage("supervise");
-    let stop_within = config.stop_within;
+) -> Ending {
+    let mut stage = Some(means.board.stage("supervise"));
     means.board.set_plan(plan(&config));
     let (reports, mut news) = mpsc::unbounded_channel();
     let mut supervisor = Supervisor::new(config, disabled, means, reports);
     let follow = tokio::spawn(supervisor.follower.clone().follow());
-    let mut stage = Some(stage);
-    let mut asked = false;
     supervisor.means.board.set_phase(Phase::Running);
+    // What was asked for before anything runs.
+    while let Some(command) = commands.take() {
+        supervisor.take(command);
+    }
     supervisor.step(Event::Begin);
     while !supervisor.finished {
-        if stage.is_some() && supervisor.machine.started_up() && !asked {
+        if stage.is_some() && supervisor.machine.started_up() && supervisor.ending.is_none() {
             stage.take().into_iter().for_each(crate::board::Stage::done);
         }
-        let tick = supervisor.machine.next_tick().map(|at| supervisor.began + at);
+        let tick = supervisor
+            .machine
+            .next_tick()
+            .and_then(|at| supervisor.began.checked_add(at));
+        let wake = supervisor.timers.wake().filter(|_| supervisor.ending.is_none());
         tokio::select! {
             report = news.recv() => if let Some(report) = report { supervisor.report(report) },
-            () = stop.next() => {
-                supervisor.means.board.set_phase(Phase::Stopping);
-                if asked {
-                    tracing::warn!("asked to stop again: killing what is left");
-                } else {
-                    tracing::info!("asked to stop: stopping the services within {} s", stop_within.as_secs());
-                }
-                supervisor.step(if asked { Event::StopNow } else { Event::Stop { within: stop_within } });
-                asked = true;
-            }
+            () = stop.next() => supervisor.asked_to_stop(),
+            command = commands.next() => supervisor.take(command),
             () = until(tick) => supervisor.step(Event::Tick),
+            () = until(wake) => supervisor.look_at_timers(),
         }
     }
     follow.abort();
     supervisor.follower.catch_up_all();
+    supervisor.ending.unwrap_or(Ending::Asked)
 }
 
 async fn until(moment: Option<Instant>) {
@@ -131,13 +156,42 @@ fn plan(config: &Config) -> Vec<PlanView> {
     config.units.iter().filter_map(view).collect()
 }
 
+/// What the machine must know of each unit.
+fn specs(config: &Config, disabled: &BTreeSet<String>) -> Vec<Spec> {
+    let place = |name: &String| config.units.iter().position(|unit| *unit.name == **name);
+    config
+        .units
+        .iter()
+        .map(|unit| Spec {
+            kind: match unit.kind {
+                Kind::Service { start_within, .. } => machine::Kind::Service { start_within },
+                Kind::Task { timeout } => machine::Kind::Task { timeout },
+                Kind::Timer { timeout, .. } => machine::Kind::Timer { timeout },
+            },
+            after: unit.after.iter().filter_map(place).collect(),
+            wants: unit.wants.iter().filter_map(place).collect(),
+            presence: unit::presence(unit, disabled),
+            role: unit.role,
+            essential: unit.essential,
+            stop_timeout: unit.stop_timeout,
+        })
+        .collect()
+}
+
 struct Supervisor {
     machine: Machine,
-    units: Vec<Unit>,
+    units: Vec<Supervised>,
+    timers: Timers,
     follower: Follower,
     means: Means,
     reports: mpsc::UnboundedSender<Report>,
+    waiters: Vec<Waiter>,
     began: Instant,
+    stop_within: Duration,
+    /// A signal has asked for the stop.
+    asked: bool,
+    /// Why the pod is on its way to the end.
+    ending: Option<Ending>,
     finished: bool,
 }
 
@@ -148,40 +202,11 @@ impl Supervisor {
         means: Means,
         reports: mpsc::UnboundedSender<Report>,
     ) -> Self {
-        let services: Vec<config::Unit> = config
-            .units
-            .into_iter()
-            .filter(|unit| matches!(unit.kind, Kind::Service { .. }))
-            .collect();
-        let place = |name: &String| services.iter().position(|service| *service.name == **name);
-        let specs = services
-            .iter()
-            .map(|service| Spec {
-                after: service.after.iter().filter_map(place).collect(),
-                presence: unit::presence(service, disabled),
-                essential: service.essential,
-                stop_timeout: service.stop_timeout,
-            })
-            .collect();
-        let machine = Machine::new(specs);
-        let units: Vec<Unit> = services.into_iter().map(Unit::new).collect();
-        let sources = units
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !matches!(machine.state(*index), State::Off | State::Absent))
-            .flat_map(|(_, unit)| unit.log_files())
-            .collect();
-        let supervisor = Self {
-            machine,
-            units,
-            follower: Follower::new(sources, &means.log),
-            means,
-            reports,
-            began: Instant::now(),
-            finished: false,
-        };
-        for (index, unit) in supervisor.units.iter().enumerate() {
-            match supervisor.machine.state(index) {
+        let stop_within = config.stop_within;
+        let machine = Machine::new(specs(&config, disabled), stop_within);
+        let units: Vec<Supervised> = config.units.into_iter().map(Supervised::new).collect();
+        for (index, unit) in units.iter().enumerate() {
+            match machine.state(index) {
                 State::Off => tracing::info!("{}: off, by ONEPOD_DISABLE", unit.name()),
                 State::Absent => {
                     tracing::info!("{}: absent, {} is not installed", unit.name(), unit.installed());
@@ -189,7 +214,26 @@ impl Supervisor {
                 _ => {}
             }
         }
-        supervisor
+        let sources = units
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !machine.state(*index).gone())
+            .flat_map(|(_, unit)| unit.log_files())
+            .collect();
+        Self {
+            timers: Timers::new(&units, &machine, &means),
+            follower: Follower::new(sources, &means.log),
+            machine,
+            units,
+            means,
+            reports,
+            waiters: Vec::new(),
+            began: Instant::now(),
+            stop_within,
+            asked: false,
+            ending: None,
+            finished: false,
+        }
     }
 
     fn now(&self) -> Duration {
@@ -215,33 +259,28 @@ impl Supervisor {
                 .collect();
         }
         self.publish();
+        self.answer();
     }
 
     /// Does one thing; an event that this is at once the cause of comes back.
     fn act(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Start(service) => {
-                let unit = self.units.get_mut(service)?;
-                match unit.start(service, &self.means, &self.reports) {
-                    Ok(()) => None,
-                    Err(reason) => {
-                        tracing::error!("{}: {reason}", unit.name());
-                        unit.failed(reason);
-                        Some(Event::Ended {
-                            service,
-                            jitter: rand::random(),
-                        })
-                    }
-                }
-            }
-            Action::Terminate(service) => {
-                self.units.get_mut(service)?.terminate(&self.means.reaper);
+            Action::Start(unit) => self.start(unit),
+            Action::Terminate(unit) => {
+                self.units.get_mut(unit)?.terminate(&self.means.reaper);
                 None
             }
-            Action::Kill(service) => {
-                let unit = self.units.get(service)?;
-                tracing::warn!("{}: killed, it had not ended in time", unit.name());
-                unit.kill(&self.means.reaper);
+            Action::TooLate(unit) => {
+                self.units.get_mut(unit)?.too_late();
+                None
+            }
+            Action::Kill(unit) => {
+                self.units.get(unit)?.kill(&self.means.reaper);
+                None
+            }
+            Action::GiveUp(unit) => {
+                let reason = self.units.get(unit)?.obituary(self.machine.failures(unit));
+                self.ending_because(reason);
                 None
             }
             Action::Finish => {
@@ -251,56 +290,145 @@ impl Supervisor {
         }
     }
 
+    fn start(&mut self, index: Index) -> Option<Event> {
+        let unit = self.units.get_mut(index)?;
+        let end = match unit.start(index, &self.means, &self.reports) {
+            Ok(Begun::Runs) => {
+                self.timers.began(index);
+                return None;
+            }
+            Ok(Begun::Needless) => {
+                self.timers.left_out(index);
+                End::Success
+            }
+            Err(reason) => {
+                tracing::error!("{}: {reason}", unit.name());
+                self.means.board.error(unit.name(), &reason);
+                self.timers.began(index);
+                self.timers.ended(index, End::Failure, &reason);
+                unit.failed(reason);
+                End::Failure
+            }
+        };
+        Some(Event::Ended {
+            unit: index,
+            end,
+            jitter: rand::random(),
+        })
+    }
+
     fn report(&mut self, report: Report) {
-        let Report { service, run, news } = report;
-        let Some(unit) = self.units.get_mut(service) else {
+        let Report {
+            unit: index,
+            run,
+            news,
+        } = report;
+        let state = self.machine.state(index);
+        let Some(unit) = self.units.get_mut(index).filter(|unit| unit.is_run(run)) else {
             return;
         };
-        if !unit.is_run(run) {
-            return;
-        }
         match news {
             News::Answer(answer) => {
                 let event = if answer.is_ok() {
-                    Event::Ready(service)
+                    Event::Ready(index)
                 } else {
-                    Event::Unready(service)
+                    Event::Unready(index)
                 };
-                unit.answered(answer, self.machine.state(service));
+                unit.answered(answer, state, &self.means);
                 self.step(event);
             }
-            News::Ended(exit) => {
-                let asked = matches!(self.machine.state(service), State::Stopping { .. });
+            News::Ended(finish) => {
+                let too_late = unit.is_too_late();
                 self.follower.catch_up(unit.name());
-                unit.ended(exit);
+                unit.ended(&finish);
+                let end = unit.last_end();
+                self.timers.ended(index, end, unit.last_exit());
                 let ended = Event::Ended {
-                    service,
+                    unit: index,
+                    end,
                     jitter: rand::random(),
                 };
                 let actions = self.machine.step(ended, self.now());
-                self.tell_end(service, exit, asked);
+                let asked = matches!(state, State::Stopping { .. }) && !too_late;
+                self.tell_end(index, end, asked);
                 self.act_on_all(actions);
             }
         }
     }
 
-    fn tell_end(&self, service: Index, exit: Exit, asked: bool) {
-        let Some(unit) = self.units.get(service) else {
+    fn tell_end(&self, index: Index, end: End, asked: bool) {
+        let Some(unit) = self.units.get(index) else {
             return;
         };
-        let name = unit.name();
-        let next = match self.machine.state(service) {
-            State::Starting => "; starts again at once".to_owned(),
+        let (name, cause, exit) = (unit.name(), unit.cause(), unit.last_exit());
+        let next = match self.machine.state(index) {
+            State::Starting | State::Running => "; starts again at once".to_owned(),
             State::Backoff { .. } => {
-                let wait = self.machine.backoff(service, self.now()).unwrap_or_default();
+                let wait = self.machine.backoff(index, self.now()).unwrap_or_default();
                 format!("; starts again in {:.1} s", wait.as_secs_f64())
             }
             _ => String::new(),
         };
-        if asked || unit.success(exit) {
-            tracing::info!("{name}: {}{next}", unit.last_exit());
-        } else {
-            tracing::error!("{name}: {}{next}", unit.cause());
+        match unit.config().kind {
+            _ if asked => tracing::info!("{name}: {exit}{next}"),
+            // Some run twice a minute.
+            Kind::Timer { .. } if end == End::Success => tracing::debug!("{name}: {exit}"),
+            Kind::Timer { .. } => {
+                tracing::warn!("{name}: {cause}");
+                self.means.board.error(name, cause);
+            }
+            _ if end == End::Success => tracing::info!("{name}: {exit}{next}"),
+            _ => {
+                tracing::error!("{name}: {cause}{next}");
+                self.means.board.error(name, cause);
+            }
+        }
+    }
+
+    /// A signal asks to stop: in good order the first time, at once the second time.
+    fn asked_to_stop(&mut self) {
+        self.means.board.set_phase(Phase::Stopping);
+        let again = std::mem::replace(&mut self.asked, true);
+        if again {
+            tracing::warn!("asked to stop again: killing what is left");
+            self.step(Event::StopNow);
+            return;
+        }
+        tracing::info!(
+            "asked to stop: stopping the services within {} s",
+            self.stop_within.as_secs()
+        );
+        self.ending.get_or_insert(Ending::Asked);
+        self.step(Event::Stop);
+    }
+
+    /// Stops everything in order, with this as the reason.
+    fn end_because(&mut self, reason: String) {
+        if self.ending.is_none() {
+            self.ending_because(reason);
+            self.step(Event::Stop);
+        }
+    }
+
+    /// Notes why the pod ends, before anything is stopped: whoever asks for its health hears it first.
+    fn ending_because(&mut self, reason: String) {
+        tracing::error!("the pod stops within {} s: {reason}", self.stop_within.as_secs());
+        self.means.board.end_because(&reason);
+        self.means.board.set_phase(Phase::Stopping);
+        self.ending = Some(Ending::Failed(reason));
+    }
+
+    fn look_at_timers(&mut self) {
+        for timer in self.timers.look() {
+            if self.machine.state(timer) == State::Running
+                && let Some(unit) = self.units.get(timer)
+            {
+                tracing::warn!(
+                    "{}: due, but its last run is still at work: left out",
+                    unit.name()
+                );
+            }
+            self.step(Event::Due(timer));
         }
     }
 
@@ -310,8 +438,19 @@ impl Supervisor {
             .units
             .iter_mut()
             .enumerate()
-            .map(|(index, unit)| unit.view(machine.state(index), machine.restarts(index)))
+            .filter(|(_, unit)| !matches!(unit.config().kind, Kind::Timer { .. }))
+            .map(|(index, unit)| {
+                unit.view(
+                    machine.state(index),
+                    machine.restarts(index),
+                    machine.satisfied(index),
+                )
+            })
             .collect();
         self.means.board.set_services(views, machine.started_up());
+        self.timers.publish(machine, &self.means.board);
     }
 }
+
+#[cfg(test)]
+mod tests;

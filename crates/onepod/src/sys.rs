@@ -5,7 +5,8 @@
 use std::io;
 
 use rustix::process::{getpid, set_child_subreaper};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// Makes orphans of our descendants our children, as they are anyway for PID 1 of a PID namespace.
 pub fn adopt_orphans() -> io::Result<()> {
@@ -18,8 +19,7 @@ pub fn adopt_orphans() -> io::Result<()> {
 /// Requests to end the pod: SIGTERM, and SIGINT for people at a terminal.
 #[derive(Debug)]
 pub struct StopRequests {
-    terminate: Signal,
-    interrupt: Signal,
+    requests: mpsc::UnboundedReceiver<()>,
 }
 
 impl StopRequests {
@@ -27,17 +27,34 @@ impl StopRequests {
     /// the last would end a process that is not PID 1.
     pub fn listen() -> io::Result<Self> {
         drop(signal(SignalKind::hangup())?);
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (sender, requests) = Self::channel();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                if sender.send(()).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(requests)
     }
 
-    /// Waits for the next request.
+    /// Requests that come from elsewhere.
+    #[must_use]
+    pub fn channel() -> (mpsc::UnboundedSender<()>, Self) {
+        let (sender, requests) = mpsc::unbounded_channel();
+        (sender, Self { requests })
+    }
+
+    /// Waits for the next request; for ever when none can come any more.
     pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        if self.requests.recv().await.is_none() {
+            std::future::pending().await
         }
     }
 }

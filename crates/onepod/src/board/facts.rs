@@ -143,6 +143,8 @@ pub enum TimerState {
     Waiting,
     /// It is at work.
     Running,
+    /// It runs only while this front-end leads, and it does not lead.
+    Standby,
     /// Switched off by a setting.
     Off,
     /// Its program is not installed.
@@ -156,6 +158,7 @@ impl TimerState {
         match self {
             Self::Waiting => "waiting",
             Self::Running => "running",
+            Self::Standby => "standby",
             Self::Off => "off",
             Self::Absent => "absent",
         }

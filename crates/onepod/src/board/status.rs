@@ -184,7 +184,10 @@ impl Board {
         let stages = self.stages();
         let shared = self.lock();
         match shared.phase {
-            Phase::Stopping => vec!["the pod is stopping".to_owned()],
+            Phase::Stopping => {
+                let because = shared.ending.iter().map(|reason| format!(": {reason}"));
+                vec![format!("the pod is stopping{}", because.collect::<String>())]
+            }
             Phase::Preparing => vec![preparing(&stages)],
             Phase::Running => not_ready(&shared),
         }

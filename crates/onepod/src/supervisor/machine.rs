@@ -1,21 +1,42 @@
 //! The supervisor's law, pure: what happens (events, with the time) decides what is to be done (actions).
 //!
 //! ```text
-//! waiting ──► starting ──► ready ◄──► unready
-//!               │  ▲          │          │
-//!               ▼  │          ▼          ▼
-//!              backoff ◄──────┴──────────┘       (the process ended)
-//! any of these ──► stopping ──► stopped          off, absent: never anything else
+//! service   waiting ──► starting ──► ready ◄──► unready
+//!                         ▲  │         │           │
+//!                         │  ▼         ▼           ▼
+//!                        backoff ◄─────┴───────────┘        the process ended
+//!                         ▲
+//!           stopping ─────┘   asked to restart, or not ready within its time (a failure)
+//!
+//! task      waiting ──► running ──► done                    asked to run again: done ──► running
+//!                        ▲    │
+//!                        └ backoff                          it ended without success, or took too long
+//!
+//! timer     scheduled ◄──► running                          due, and nothing before it is missing
+//!
+//! all       role leader and not leading: standby            any state but these ──► stopping ──► stopped
+//!           switched off, not installed: off, absent        essential and hopeless: failed, which ends the pod
 //! ```
 //!
-//! * A service starts when everything it comes after was ready once (or is off or absent).
-//! * It starts again at once if it had been ready for 30 s, otherwise after 0.5 s doubling to 30 s.
-//! * It is told to stop when everything that comes after it has gone, and killed at the end of its own time or of the
-//!   time for all.
+//! * A unit starts when everything it comes after was ready once (or will not run here: then, what that comes after), and
+//!   everything it wants was ready once or is hopeless.
+//! * A service or task that ended starts again at once if it had been ready for 30 s, otherwise after 0.5 s doubling to
+//!   30 s. Five ends in a row without health end the pod if it is essential; a task that has succeeded before never does.
+//! * It is told to stop when everything that comes after it or wants it has gone, and killed at the end of its own time or
+//!   of the time for all.
+//! * A unit for the leader runs only while this front-end leads. It loses that: units stop in the same order, and
+//!   everything else stays.
 //!
-//! Deliberately absent: processes, sockets, clocks and randomness; a service that never becomes ready is not ended.
+//! The words are in `machine/model.rs`, the start in `machine/start.rs`, the stop in `machine/stop.rs`. Deliberately absent: processes, sockets, clocks
+//! and randomness, and when timers are due.
 
 use std::time::Duration;
+
+mod model;
+mod start;
+mod stop;
+
+pub use model::{Action, End, Event, Index, Kind, Now, Presence, Spec, State};
 
 /// Ready for this long, a service counts as healthy: its next end is the first of a new series.
 pub const HEALTHY: Duration = Duration::from_secs(30);
@@ -26,149 +47,48 @@ pub const FIRST_DELAY: Duration = Duration::from_millis(500);
 /// The longest delay between an end and the next start.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
-/// So many ends before it was ever ready, and a service that is not essential no longer holds up the start.
+/// So many ends before it was ever ready, and a unit that is not essential no longer holds up the start.
 pub const HOPELESS_ENDS: u32 = 3;
 
-/// So long without being ready, and a service that is not essential no longer holds up the start.
+/// So long without being ready, and a unit that is not essential no longer holds up the start.
 pub const SLOW_START: Duration = Duration::from_secs(30);
+
+/// So many ends in a row without health, and an essential unit ends the pod.
+pub const LAST_END: u32 = 5;
 
 /// Processes that a kill does not end within this time are left to the end of PID 1.
 pub const AFTER_KILL: Duration = Duration::from_secs(2);
 
-/// Time since the supervisor began.
-pub type Now = Duration;
-
-/// A service's place in the plan.
-pub type Index = usize;
-
-/// What the machine must know of one service.
-#[derive(Debug, Clone)]
-pub struct Spec {
-    /// Services that must have been ready before this one starts.
-    pub after: Vec<Index>,
-    /// Whether it can and shall run.
-    pub presence: Presence,
-    /// Whether the pod is not ready without it.
-    pub essential: bool,
-    /// Time between its stop signal and its kill.
-    pub stop_timeout: Duration,
-}
-
-/// Whether a service can and shall run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// Yes.
-    Enabled,
-    /// Switched off by a setting.
-    Off,
-    /// Not installed in this image.
-    Absent,
-}
-
-/// Where a service stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Something it comes after was not ready yet.
-    Waiting,
-    /// It runs and was not ready yet in this run.
-    Starting,
-    /// It runs and its probe says yes.
-    Ready,
-    /// It runs, was ready, and its probe says no.
-    Unready,
-    /// It ended and starts again at this time.
-    Backoff {
-        /// When.
-        until: Now,
-    },
-    /// It got its stop signal.
-    Stopping {
-        /// When it will be killed; none once it has been.
-        kill_at: Option<Now>,
-    },
-    /// It has ended and will not start again.
-    Stopped,
-    /// Switched off by a setting.
-    Off,
-    /// Not installed in this image.
-    Absent,
-}
-
-impl State {
-    /// Whether there is a process.
-    #[must_use]
-    pub fn runs(self) -> bool {
-        matches!(
-            self,
-            Self::Starting | Self::Ready | Self::Unready | Self::Stopping { .. }
-        )
-    }
-
-    /// Whether there is no process and will be none.
-    #[must_use]
-    pub fn gone(self) -> bool {
-        matches!(self, Self::Stopped | Self::Off | Self::Absent)
-    }
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// The pod is prepared: services may start.
-    Begin,
-    /// A service's probe says yes.
-    Ready(Index),
-    /// A service's probe says no.
-    Unready(Index),
-    /// A service's process has ended, or could not be started.
-    Ended {
-        /// Which.
-        service: Index,
-        /// A random number that spreads the delay, 0 to 255.
-        jitter: u8,
-    },
-    /// Time has passed.
-    Tick,
-    /// Stop in good order, within this time.
-    Stop {
-        /// For all services together.
-        within: Duration,
-    },
-    /// Stop at once.
-    StopNow,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Start its process.
-    Start(Index),
-    /// Send its stop signal.
-    Terminate(Index),
-    /// Kill its process group.
-    Kill(Index),
-    /// Everything has gone: the supervisor's work is done.
-    Finish,
-}
-
-/// All services and where they stand.
+/// All units and where they stand.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    services: Vec<Service>,
+    units: Vec<Unit>,
+    stop_within: Duration,
+    leads: bool,
     phase: Phase,
     /// The time of the last event.
     now: Now,
 }
 
 #[derive(Debug, Clone)]
-struct Service {
+struct Unit {
     spec: Spec,
+    /// Everything that comes after it or wants it, directly or not.
+    dependents: Vec<Index>,
     state: State,
+    /// When it first started.
     started: Option<Now>,
+    /// When its latest run began.
+    run_began: Now,
     ready_since: Option<Now>,
+    /// It was ready once, or has succeeded once.
     was_ready: bool,
     /// It was ready for [`HEALTHY`] in this run.
     was_healthy: bool,
+    /// It is stopped because this run took too long.
+    too_late: bool,
+    /// It shall run as soon as it may.
+    due: bool,
     /// Ends in a row without health.
     failures: u32,
     starts: u32,
@@ -184,32 +104,38 @@ enum Phase {
 }
 
 impl Machine {
-    /// Nothing runs yet. What comes after a service that is off or absent comes after that service's own predecessors.
+    /// Nothing runs yet, and this front-end leads. `stop_within` is the time for all units together to stop.
     #[must_use]
-    pub fn new(specs: Vec<Spec>) -> Self {
-        let after: Vec<Vec<Index>> = (0..specs.len())
-            .map(|index| effective_after(&specs, index))
+    pub fn new(specs: Vec<Spec>, stop_within: Duration) -> Self {
+        let dependents: Vec<Vec<Index>> = (0..specs.len())
+            .map(|index| stop::dependents(&specs, index))
             .collect();
-        let services = specs
+        let units = specs
             .into_iter()
-            .zip(after)
-            .map(|(spec, after)| Service {
+            .zip(dependents)
+            .map(|(spec, dependents)| Unit {
                 state: match spec.presence {
-                    Presence::Enabled => State::Waiting,
+                    Presence::Enabled => spec.kind.at_rest(),
                     Presence::Off => State::Off,
                     Presence::Absent => State::Absent,
                 },
-                spec: Spec { after, ..spec },
+                spec,
+                dependents,
                 started: None,
+                run_began: Now::ZERO,
                 ready_since: None,
                 was_ready: false,
                 was_healthy: false,
+                too_late: false,
+                due: false,
                 failures: 0,
                 starts: 0,
             })
             .collect();
         Self {
-            services,
+            units,
+            stop_within,
+            leads: true,
             phase: Phase::Idle,
             now: Now::ZERO,
         }
@@ -219,20 +145,30 @@ impl Machine {
     #[must_use]
     pub fn step(&mut self, event: Event, now: Now) -> Vec<Action> {
         self.now = now;
+        let mut actions = Vec::new();
         match event {
             Event::Begin if self.phase == Phase::Idle => self.phase = Phase::Running,
-            Event::Ready(index) => self.ready(index, now),
-            Event::Unready(index) => self.unready(index, now),
-            Event::Ended { service, jitter } => self.ended(service, jitter, now),
-            Event::Stop { within } => self.stop(now + within),
+            Event::Ready(index) => self.ready(index),
+            Event::Unready(index) => self.unready(index),
+            Event::Ended { unit, end, jitter } => actions.extend(self.ended(unit, end, jitter)),
+            Event::Due(index) => self.due(index),
+            Event::Restart(index) if self.phase == Phase::Running => actions.extend(self.restart(index)),
+            Event::Leader(leads) => self.lead(leads),
+            Event::Stop => self.stop(now.saturating_add(self.stop_within)),
             Event::StopNow => self.stop(now),
-            Event::Begin | Event::Tick => {}
+            Event::Begin | Event::Restart(_) | Event::Tick => {}
         }
         match self.phase {
-            Phase::Idle | Phase::Finished => Vec::new(),
-            Phase::Running => self.start_what_is_due(now),
-            Phase::Stopping { .. } | Phase::Killed { .. } => self.stop_what_is_due(now),
+            Phase::Idle | Phase::Finished => {}
+            Phase::Running => {
+                actions.extend(self.stop_what_is_too_late());
+                actions.extend(self.hand_over());
+                actions.extend(self.kill_what_is_due());
+                actions.extend(self.start_what_is_due());
+            }
+            Phase::Stopping { .. } | Phase::Killed { .. } => actions.extend(self.stop_what_is_due()),
         }
+        actions
     }
 
     /// When [`Event::Tick`] is needed next, if nothing else happens.
@@ -243,37 +179,47 @@ impl Machine {
             Phase::Killed { give_up } => Some(give_up),
             Phase::Idle | Phase::Running | Phase::Finished => None,
         };
+        let running = self.phase == Phase::Running;
         let slow = self
-            .services
+            .units
             .iter()
-            .filter(|service| self.phase == Phase::Running && !service.was_ready)
-            .filter_map(|service| Some(service.started? + SLOW_START))
+            .filter(|unit| running && !unit.was_ready)
+            .filter_map(|unit| Some(unit.started? + SLOW_START))
             .filter(|late| *late > self.now);
-        let own = self.services.iter().filter_map(|service| match service.state {
+        let own = self.units.iter().filter_map(|unit| match unit.state {
             State::Backoff { until } => Some(until),
             State::Stopping { kill_at } => kill_at,
+            State::Starting | State::Running if running => Some(unit.out_of_time()),
             _ => None,
         });
         own.chain(slow).chain(overall).min()
     }
 
-    /// Where a service stands.
+    /// Where a unit stands.
     #[must_use]
     pub fn state(&self, index: Index) -> State {
-        self.services
-            .get(index)
-            .map_or(State::Absent, |service| service.state)
+        self.units.get(index).map_or(State::Absent, |unit| unit.state)
     }
 
-    /// How often a service was started again.
+    /// How often a unit was started.
+    #[must_use]
+    pub fn starts(&self, index: Index) -> u32 {
+        self.units.get(index).map_or(0, |unit| unit.starts)
+    }
+
+    /// How often a unit was started again.
     #[must_use]
     pub fn restarts(&self, index: Index) -> u32 {
-        self.services
-            .get(index)
-            .map_or(0, |service| service.starts.saturating_sub(1))
+        self.starts(index).saturating_sub(1)
     }
 
-    /// How long the service's next start is away.
+    /// How often in a row a unit ended without health.
+    #[must_use]
+    pub fn failures(&self, index: Index) -> u32 {
+        self.units.get(index).map_or(0, |unit| unit.failures)
+    }
+
+    /// How long the unit's next start is away.
     #[must_use]
     pub fn backoff(&self, index: Index, now: Now) -> Option<Duration> {
         match self.state(index) {
@@ -282,155 +228,119 @@ impl Machine {
         }
     }
 
-    /// True once the start is over: every essential service was ready once, and every other one was, or has ended three
-    /// times before it was, or has had half a minute. Of the time of the last event.
+    /// Whether nothing need wait for a unit now: a service is ready, a task has succeeded once, a timer never holds up
+    /// anything, and what does not run here neither.
+    #[must_use]
+    pub fn satisfied(&self, index: Index) -> bool {
+        self.units.get(index).is_none_or(|unit| {
+            unit.state.elsewhere()
+                || match unit.spec.kind {
+                    Kind::Service { .. } => unit.state == State::Ready,
+                    Kind::Task { .. } => unit.was_ready,
+                    Kind::Timer { .. } => true,
+                }
+        })
+    }
+
+    /// True once the start is over: every essential unit was ready once, and every other one was, or is hopeless. Of the
+    /// time of the last event.
     #[must_use]
     pub fn started_up(&self) -> bool {
         self.phase != Phase::Idle
-            && self.services.iter().all(|service| {
-                service.was_ready
-                    || matches!(service.state, State::Off | State::Absent)
-                    || (!service.spec.essential && service.hopeless(self.now))
+            && (0..self.units.len()).all(|index| {
+                self.units.get(index).is_some_and(|unit| {
+                    matches!(unit.spec.kind, Kind::Timer { .. })
+                        || unit.was_ready
+                        || unit.state.elsewhere()
+                        || (!unit.spec.essential && self.hopeless(index))
+                })
             })
     }
 
-    fn ready(&mut self, index: Index, now: Now) {
-        if let Some(service) = self.services.get_mut(index)
-            && matches!(service.state, State::Starting | State::Unready)
-        {
-            service.state = State::Ready;
-            service.was_ready = true;
-            service.ready_since = Some(now);
-        }
+    /// Whether a unit that was never ready shall no longer hold up anything: it keeps ending, takes long, or waits for
+    /// one that is so, if only through one that does not run here.
+    fn hopeless(&self, index: Index) -> bool {
+        self.units.get(index).is_none_or(|unit| {
+            unit.failures >= HOPELESS_ENDS
+                || unit.started.is_some_and(|at| self.now >= at + SLOW_START)
+                || ((unit.state == State::Waiting || unit.state.elsewhere())
+                    && unit
+                        .spec
+                        .after
+                        .iter()
+                        .any(|before| !self.was_ready(*before) && self.hopeless(*before)))
+        })
     }
 
-    fn unready(&mut self, index: Index, now: Now) {
-        if let Some(service) = self.services.get_mut(index)
-            && service.state == State::Ready
-        {
-            service.state = State::Unready;
-            service.end_of_health(now);
-        }
-    }
-
-    fn ended(&mut self, index: Index, jitter: u8, now: Now) {
-        let stopping = self.phase != Phase::Running;
-        let Some(service) = self.services.get_mut(index) else {
-            return;
-        };
-        if !service.state.runs() {
-            return;
-        }
-        service.end_of_health(now);
-        service.state = if stopping {
-            State::Stopped
-        } else {
-            let wait = if service.was_healthy {
-                Duration::ZERO
+    /// Whether what comes after a unit need not wait for it: it was ready once. One that does not run here passes the
+    /// question on to what it comes after itself.
+    fn was_ready(&self, index: Index) -> bool {
+        self.units.get(index).is_none_or(|unit| {
+            if unit.state.elsewhere() {
+                unit.spec.after.iter().all(|before| self.was_ready(*before))
             } else {
-                delay(service.failures, jitter)
-            };
-            service.failures = if service.was_healthy {
-                0
-            } else {
-                service.failures.saturating_add(1)
-            };
-            State::Backoff { until: now + wait }
-        };
-    }
-
-    fn stop(&mut self, deadline: Now) {
-        if matches!(self.phase, Phase::Killed { .. } | Phase::Finished) {
-            return;
-        }
-        let deadline = match self.phase {
-            Phase::Stopping { deadline: earlier } => deadline.min(earlier),
-            _ => deadline,
-        };
-        self.phase = Phase::Stopping { deadline };
-        for service in &mut self.services {
-            if matches!(service.state, State::Waiting | State::Backoff { .. }) {
-                service.state = State::Stopped;
+                unit.was_ready
             }
-        }
+        })
     }
 
-    fn start_what_is_due(&mut self, now: Now) -> Vec<Action> {
-        let due = |service: &Service| match service.state {
-            State::Waiting => service
-                .spec
-                .after
-                .iter()
-                .all(|before| self.services.get(*before).is_some_and(|before| before.was_ready)),
-            State::Backoff { until } => until <= now,
-            _ => false,
-        };
-        let due: Vec<Index> = (0..self.services.len())
-            .filter(|index| self.services.get(*index).is_some_and(due))
-            .collect();
-        for index in &due {
-            if let Some(service) = self.services.get_mut(*index) {
-                service.state = State::Starting;
-                service.was_healthy = false;
-                service.started.get_or_insert(now);
-                service.starts += 1;
-            }
-        }
-        due.into_iter().map(Action::Start).collect()
-    }
-
-    fn stop_what_is_due(&mut self, now: Now) -> Vec<Action> {
-        let mut actions = Vec::new();
-        if let Phase::Stopping { deadline } = self.phase
-            && deadline <= now
+    fn ready(&mut self, index: Index) {
+        let now = self.now;
+        if let Some(unit) = self.units.get_mut(index)
+            && matches!(unit.state, State::Starting | State::Unready)
         {
-            self.phase = Phase::Killed {
-                give_up: now + AFTER_KILL,
-            };
-            for (index, service) in self.services.iter_mut().enumerate() {
-                if service.state.runs() {
-                    service.state = State::Stopping { kill_at: None };
-                    actions.push(Action::Kill(index));
+            unit.state = State::Ready;
+            unit.was_ready = true;
+            unit.ready_since = Some(now);
+        }
+    }
+
+    fn unready(&mut self, index: Index) {
+        let now = self.now;
+        if let Some(unit) = self.units.get_mut(index)
+            && unit.state == State::Ready
+        {
+            unit.state = State::Unready;
+            unit.end_of_health(now);
+        }
+    }
+
+    /// Takes the end of a run; an essential unit that has now failed too often begins the stop.
+    fn ended(&mut self, index: Index, end: End, jitter: u8) -> Option<Action> {
+        let (now, running) = (self.now, self.phase == Phase::Running);
+        let fits = self.fits(index);
+        let unit = self.units.get_mut(index).filter(|unit| unit.state.runs())?;
+        unit.end_of_health(now);
+        let too_late = std::mem::take(&mut unit.too_late);
+        let asked = matches!(unit.state, State::Stopping { .. }) && !too_late;
+        if !running {
+            unit.state = State::Stopped;
+            return None;
+        }
+        if !fits {
+            unit.stand_by();
+            return None;
+        }
+        match unit.spec.kind {
+            Kind::Timer { .. } => unit.state = State::Scheduled,
+            Kind::Service { .. } | Kind::Task { .. } if asked => unit.state = State::Backoff { until: now },
+            Kind::Task { .. } if end == End::Success && !too_late => {
+                unit.state = State::Done;
+                unit.was_ready = true;
+                unit.failures = 0;
+            }
+            Kind::Service { .. } | Kind::Task { .. } => {
+                if unit.failed(jitter, now) {
+                    self.stop(now.saturating_add(self.stop_within));
+                    return Some(Action::GiveUp(index));
                 }
             }
         }
-        if let Phase::Stopping { .. } = self.phase {
-            for index in 0..self.services.len() {
-                actions.extend(self.stop_if_due(index, now));
-            }
-        }
-        let gone = self.services.iter().all(|service| service.state.gone());
-        let given_up = matches!(self.phase, Phase::Killed { give_up } if give_up <= now);
-        if gone || given_up {
-            self.phase = Phase::Finished;
-            actions.push(Action::Finish);
-        }
-        actions
-    }
-
-    fn stop_if_due(&mut self, index: Index, now: Now) -> Option<Action> {
-        let comes_after = |other: &Service| other.spec.after.contains(&index) && !other.state.gone();
-        let needed = self.services.iter().any(comes_after);
-        let service = self.services.get_mut(index)?;
-        match service.state {
-            State::Starting | State::Ready | State::Unready if !needed => {
-                service.state = State::Stopping {
-                    kill_at: Some(now + service.spec.stop_timeout),
-                };
-                Some(Action::Terminate(index))
-            }
-            State::Stopping {
-                kill_at: Some(kill_at),
-            } if kill_at <= now => {
-                service.state = State::Stopping { kill_at: None };
-                Some(Action::Kill(index))
-            }
-            _ => None,
-        }
+        None
     }
 }
 
-impl Service {
+impl Unit {
     /// Its time of being ready is over, for now.
     fn end_of_health(&mut self, now: Now) {
         if self
@@ -442,9 +352,45 @@ impl Service {
         }
     }
 
-    /// It shall no longer hold up the start.
-    fn hopeless(&self, now: Now) -> bool {
-        self.failures >= HOPELESS_ENDS || self.started.is_some_and(|at| now >= at + SLOW_START)
+    /// A run of a service or a task has failed. True when that was once too often.
+    fn failed(&mut self, jitter: u8, now: Now) -> bool {
+        let wait = if self.was_healthy {
+            self.failures = 0;
+            Duration::ZERO
+        } else {
+            let wait = delay(self.failures, jitter);
+            self.failures = self.failures.saturating_add(1);
+            wait
+        };
+        // A task that has succeeded before is asked to run again in a pod that works: its failure must not end that.
+        let succeeded = matches!(self.spec.kind, Kind::Task { .. }) && self.was_ready;
+        let once_too_often = self.spec.essential && self.failures >= LAST_END && !succeeded;
+        self.state = if once_too_often {
+            State::Failed
+        } else {
+            State::Backoff { until: now + wait }
+        };
+        once_too_often
+    }
+
+    /// It does not run here for now; when it does again, it begins anew.
+    fn stand_by(&mut self) {
+        self.state = State::Standby;
+        self.started = None;
+        self.was_ready = false;
+        self.was_healthy = false;
+        self.too_late = false;
+        self.due = false;
+        self.failures = 0;
+    }
+
+    /// When the run at hand has taken too long.
+    fn out_of_time(&self) -> Now {
+        let limit = match self.spec.kind {
+            Kind::Service { start_within } => start_within,
+            Kind::Task { timeout } | Kind::Timer { timeout } => timeout,
+        };
+        self.run_began.saturating_add(limit)
     }
 }
 
@@ -454,30 +400,6 @@ fn delay(failures: u32, jitter: u8) -> Duration {
         .saturating_mul(1 << failures.min(16))
         .min(LONGEST_DELAY);
     whole.mul_f64(1.0 - f64::from(jitter) / 255.0 / 5.0)
-}
-
-/// The services that `index` comes after, with those that will not run replaced by what they come after themselves.
-fn effective_after(specs: &[Spec], index: Index) -> Vec<Index> {
-    let mut found = Vec::new();
-    let mut seen = vec![false; specs.len()];
-    let mut open: Vec<Index> = specs
-        .get(index)
-        .map(|spec| spec.after.clone())
-        .unwrap_or_default();
-    while let Some(before) = open.pop() {
-        let Some(spec) = specs.get(before) else { continue };
-        if seen
-            .get_mut(before)
-            .is_none_or(|seen| std::mem::replace(seen, true))
-        {
-            continue;
-        }
-        match spec.presence {
-            Presence::Enabled => found.push(before),
-            Presence::Off | Presence::Absent => open.extend(&spec.after),
-        }
-    }
-    found
 }
 
 #[cfg(test)]

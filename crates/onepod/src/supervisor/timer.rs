@@ -59,6 +59,19 @@ impl Schedule {
         }
     }
 
+    /// The schedule for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Daily(time) => format!("daily at {:02}:{:02}", time.hour(), time.minute()),
+            Self::AtSeconds(seconds) => {
+                let seconds: Vec<String> = seconds.iter().map(|second| format!(":{second:02}")).collect();
+                format!("each minute at {}", seconds.join(", "))
+            }
+            Self::EverySeconds(seconds) => format!("every {seconds} s"),
+        }
+    }
+
     /// The first moment of the schedule after `now`; none when the calendar ends.
     #[must_use]
     pub fn next(&self, now: &ZonedDateTime) -> Option<Timestamp> {
@@ -104,3 +117,59 @@ fn from(now: &ZonedDateTime, seconds: i64) -> Option<Timestamp> {
     let seconds = u64::try_from(seconds).ok()?;
     whole.checked_add(Duration::from_secs(seconds)).ok()
 }
+
+/// When one timer runs next.
+#[derive(Debug, Clone)]
+pub struct Timetable {
+    schedule: Schedule,
+    next: Option<Timestamp>,
+    /// The last look at the clock.
+    looked: Timestamp,
+}
+
+impl Timetable {
+    /// Begins now. A daily run that was missed since `last`, the beginning of the last one, is due at once; other
+    /// schedules begin anew, as the next run comes soon.
+    #[must_use]
+    pub fn new(schedule: Schedule, last: Option<Timestamp>, now: &ZonedDateTime) -> Self {
+        let since = last
+            .filter(|last| matches!(schedule, Schedule::Daily(_)) && *last <= now.timestamp())
+            .map_or_else(
+                || now.clone(),
+                |last| last.to_zoned_datetime(now.time_zone().clone()),
+            );
+        Self {
+            next: schedule.next(&since),
+            schedule,
+            looked: now.timestamp(),
+        }
+    }
+
+    /// Whether it is due now; if so, the next run is one after now, however many were missed. A clock that was set back
+    /// begins the schedule anew: what lay a moment ahead could lie a year ahead now.
+    pub fn look(&mut self, now: &ZonedDateTime) -> bool {
+        let set_back = now.timestamp() < self.looked;
+        let due = !set_back && self.next.is_some_and(|next| next <= now.timestamp());
+        self.looked = now.timestamp();
+        if set_back || due {
+            self.next = self.schedule.next(now);
+        }
+        due
+    }
+
+    /// How long to wait until the next look, [`LOOK`] at most.
+    #[must_use]
+    pub fn wait(&self, now: Timestamp) -> Duration {
+        let until = |next: Timestamp| Duration::try_from(next.duration_since(now)).unwrap_or_default();
+        self.next.map_or(LOOK, until).min(LOOK)
+    }
+
+    /// The next run.
+    #[must_use]
+    pub fn next(&self) -> Option<Timestamp> {
+        self.next
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,36 +1,35 @@
-//! One service at the supervisor's hands: its process, pipes and probe, and what is told about it.
+//! One unit at the supervisor's hands: its runs, how they ended, and what is told about it.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal};
-use tokio::net::UnixDatagram;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use super::capture::{Capture, Lines, Tail};
-use super::config::{Kind, Readiness, Unit as Service, Work};
+use super::capture::Tail;
+use super::config::{self, Kind};
 use super::follow::Source;
-use super::machine::{Index, Presence, State};
-use super::probe::{self, Probe};
-use super::{Means, News, Report};
+use super::machine::{End, Index, Presence, State};
+use super::{Finish, Means, Report};
 use crate::board::{ServiceState, ServiceView};
-use crate::reaper::{Exit, Reaper, Started};
+use crate::reaper::{Exit, Reaper};
 
-/// Where programs are looked for, unless a service has its own path.
-pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+mod run;
 
-/// Whether a service can and shall run.
-pub(super) fn presence(service: &Service, disabled: &BTreeSet<String>) -> Presence {
-    if disabled.contains(&*service.name) {
+pub(super) use run::PATH;
+use run::{Reporter, Run};
+
+/// So much of a unit's last lines goes into the message that the pod leaves behind, in bytes. Kubernetes keeps 4096 of
+/// all, see the field `terminationMessagePath` of a container.
+const LAST_LINES: usize = 2048;
+
+/// Whether a unit can and shall run.
+pub(super) fn presence(unit: &config::Unit, disabled: &BTreeSet<String>) -> Presence {
+    if disabled.contains(&*unit.name) {
         Presence::Off
-    } else if service.installed.as_ref().is_some_and(|path| !path.exists()) {
+    } else if unit.installed.as_ref().is_some_and(|path| !path.exists()) {
         Presence::Absent
     } else {
         Presence::Enabled
@@ -38,47 +37,60 @@ pub(super) fn presence(service: &Service, disabled: &BTreeSet<String>) -> Presen
 }
 
 #[derive(Debug)]
-pub(super) struct Unit {
-    service: Service,
-    process: Option<Process>,
+pub(super) struct Supervised {
+    config: config::Unit,
+    at_work: Option<Run>,
     /// Number of the run, from 1.
     run: u32,
+    /// Runs that have ended or could not begin.
+    ends: u32,
     tail: Tail,
     shown: (ServiceState, Timestamp),
+    last_end: End,
     last_exit: Option<String>,
     last_lines: Vec<String>,
     cause: Option<String>,
+    /// What the run at hand has not done in time.
+    too_late: Option<String>,
 }
 
-#[derive(Debug)]
-struct Process {
-    pid: Pid,
-    began: Instant,
-    captures: Vec<Capture>,
-    probe: Option<JoinHandle<()>>,
+/// What came of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// It runs.
+    Runs,
+    /// There was nothing to do.
+    Needless,
 }
 
-impl Unit {
-    pub(super) fn new(service: Service) -> Self {
+impl Supervised {
+    pub(super) fn new(config: config::Unit) -> Self {
         Self {
-            service,
-            process: None,
+            config,
+            at_work: None,
             run: 0,
+            ends: 0,
             tail: Tail::default(),
             shown: (ServiceState::Waiting, Timestamp::now()),
+            last_end: End::Success,
             last_exit: None,
             last_lines: Vec::new(),
             cause: None,
+            too_late: None,
         }
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.service.name
+        &self.config.name
     }
 
-    /// The file that tells whether the service is installed.
+    pub(super) fn config(&self) -> &config::Unit {
+        &self.config
+    }
+
+    /// The file that tells whether the unit is installed.
     pub(super) fn installed(&self) -> String {
-        self.service
+        self.config
             .installed
             .as_ref()
             .map_or_else(String::new, |path| path.display().to_string())
@@ -87,11 +99,11 @@ impl Unit {
     /// The files in which it logs.
     pub(super) fn log_files(&self) -> Vec<Source> {
         let source = |path: &PathBuf| Source {
-            name: Arc::clone(&self.service.name),
+            name: Arc::clone(&self.config.name),
             path: path.clone(),
             tail: self.tail.clone(),
         };
-        self.service.logs.iter().map(source).collect()
+        self.config.logs.iter().map(source).collect()
     }
 
     /// Starts a run. The error is a sentence for people.
@@ -100,176 +112,90 @@ impl Unit {
         index: Index,
         means: &Means,
         reports: &UnboundedSender<Report>,
-    ) -> Result<(), String> {
+    ) -> Result<Begun, String> {
+        if self.has_nothing_to_do() {
+            return Ok(Begun::Needless);
+        }
         self.run += 1;
         self.cause = None;
+        self.too_late = None;
         self.tail.clear();
-        self.remove_leftovers();
-        let notify = self.notify_socket(means)?;
-        let mut command = self.command(means);
-        let started = means
-            .reaper
-            .spawn(&mut command)
-            .map_err(|error| format!("cannot start {}: {error}", self.program()))?;
-        let Started {
-            pid,
-            exit,
-            stdout,
-            stderr,
-        } = started;
-        let captures = [stdout, stderr]
-            .into_iter()
-            .flatten()
-            .filter_map(|pipe| {
-                let lines = Lines::new(
-                    Arc::clone(&self.service.name),
-                    means.log.clone(),
-                    self.tail.clone(),
-                );
-                Capture::start(pipe, lines).ok()
-            })
-            .collect();
-        let run = self.run;
-        let reports_of_probe = reports.clone();
-        let what = probe::Run {
-            pid,
-            notify,
-            auth_file: &means.paths.auth_dir().join("one_auth"),
-            essential: self.service.essential,
+        let reporter = Reporter {
+            unit: index,
+            run: self.run,
+            reports: reports.clone(),
         };
-        let (board, name) = (means.board.clone(), Arc::clone(&self.service.name));
-        let probe = Probe::new(self.readiness(), what).map(|probe| {
-            let tell = move |answer| {
-                // Nobody listens any more: then nothing is supervised any more.
-                let _ = reports_of_probe.send(Report {
-                    service: index,
-                    run,
-                    news: News::Answer(answer),
-                });
-            };
-            tokio::spawn(probe.watch(tell, move |took, ready| board.probed(&name, took, ready)))
-        });
-        let reports = reports.clone();
-        tokio::spawn(async move {
-            if let Ok(exit) = exit.await {
-                let _ = reports.send(Report {
-                    service: index,
-                    run,
-                    news: News::Ended(exit),
-                });
-            }
-        });
-        self.process = Some(Process {
-            pid,
-            began: Instant::now(),
-            captures,
-            probe,
-        });
-        Ok(())
+        self.at_work = Some(Run::begin(&self.config, means, &self.tail, reporter)?);
+        Ok(Begun::Runs)
     }
 
-    /// Removes what a predecessor that was killed could not remove. None of its processes lives at this time.
-    fn remove_leftovers(&self) {
-        for path in &self.service.remove_before_start {
-            match fs::remove_file(path) {
-                Ok(()) => tracing::info!(
-                    "{}: removed {}, left by an earlier run",
-                    self.name(),
-                    path.display()
-                ),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                // The service itself will say what it cannot do because of it.
-                Err(error) => tracing::warn!("{}: cannot remove {}: {error}", self.name(), path.display()),
-            }
-        }
-    }
-
-    fn program(&self) -> String {
-        match &self.service.work {
-            Work::Program { path, .. } => path.display().to_string(),
-            Work::Builtin(name) => name.clone(),
-        }
-    }
-
-    fn readiness(&self) -> &Readiness {
-        match &self.service.kind {
-            Kind::Service { readiness, .. } => readiness,
-            Kind::Task { .. } | Kind::Timer { .. } => &Readiness::Notify,
-        }
-    }
-
-    fn notify_socket(&self, means: &Means) -> Result<Option<UnixDatagram>, String> {
-        if !matches!(self.readiness(), Readiness::Notify) {
-            return Ok(None);
-        }
-        let directory = means.paths.run_onepod();
-        let path = probe::notify_path(&directory, self.name());
-        fs::create_dir_all(&directory)
-            .and_then(|()| probe::notify_socket(&path))
-            .map(Some)
-            .map_err(|error| format!("cannot make {}: {error}", path.display()))
-    }
-
-    fn command(&self, means: &Means) -> Command {
-        let (program, arguments): (&Path, &[String]) = match &self.service.work {
-            Work::Program { path, arguments } => (path, arguments),
-            Work::Builtin(_) => (Path::new(""), &[]),
+    /// Whether the directory that the unit works on is empty or absent.
+    fn has_nothing_to_do(&self) -> bool {
+        let Kind::Timer {
+            only_if_not_empty: Some(directory),
+            ..
+        } = &self.config.kind
+        else {
+            return false;
         };
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .env_clear()
-            .env("PATH", PATH)
-            .env("HOME", "/var/lib/one")
-            .env("USER", "oneadmin")
-            .env("LOGNAME", "oneadmin")
-            .env("LANG", "C.UTF-8")
-            .envs(means.time_zone.iter().map(|zone| ("TZ", zone)))
-            .envs(&self.service.environment);
-        if matches!(self.readiness(), Readiness::Notify) {
-            command.env(
-                "NOTIFY_SOCKET",
-                probe::notify_path(&means.paths.run_onepod(), self.name()),
-            );
-        }
-        command
+        fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
     }
 
     pub(super) fn terminate(&mut self, reaper: &Reaper) {
-        if let Some(process) = &mut self.process {
-            tracing::info!("{}: stopping", self.service.name);
-            // What it answers from now on changes nothing.
-            process.probe.take().iter().for_each(JoinHandle::abort);
-            reaper.signal(process.pid, self.service.stop_signal);
+        if let Some(run) = &mut self.at_work {
+            if self.too_late.is_none() {
+                tracing::info!("{}: stopping", self.config.name);
+            }
+            run.terminate(self.config.stop_signal, reaper);
         }
     }
 
+    /// Its run has taken too long and will be stopped.
+    pub(super) fn too_late(&mut self) {
+        let text = match self.config.kind {
+            Kind::Service { start_within, .. } => {
+                let cause = self.cause.iter().map(|cause| format!(": {cause}"));
+                format!(
+                    "not ready within {} s{}",
+                    start_within.as_secs(),
+                    cause.collect::<String>()
+                )
+            }
+            Kind::Task { timeout } | Kind::Timer { timeout, .. } => {
+                format!("took longer than {} s", timeout.as_secs())
+            }
+        };
+        tracing::warn!("{}: {text}; stopping it", self.name());
+        self.too_late = Some(text);
+    }
+
     pub(super) fn kill(&self, reaper: &Reaper) {
-        if let Some(process) = &self.process {
-            reaper.signal(process.pid, Signal::KILL);
+        if let Some(run) = &self.at_work {
+            tracing::warn!("{}: killed, it had not ended in time", self.name());
+            run.kill(reaper);
         }
     }
 
     /// Whether this number is that of the run at hand.
     pub(super) fn is_run(&self, run: u32) -> bool {
-        self.run == run && self.process.is_some()
+        self.run == run && self.at_work.is_some()
     }
 
-    /// Whether this end is none that anyone need worry about.
-    pub(super) fn success(&self, exit: Exit) -> bool {
-        matches!(exit, Exit::Code(code) if self.service.success_exit.contains(&code))
+    /// Whether the run at hand is stopped because it took too long.
+    pub(super) fn is_too_late(&self) -> bool {
+        self.too_late.is_some()
+    }
+
+    /// How many runs have ended.
+    pub(super) fn ends(&self) -> u32 {
+        self.ends
     }
 
     /// Takes the probe's answer; says so in the log when it matters.
-    pub(super) fn answered(&mut self, answer: Result<(), String>, state: State) {
+    pub(super) fn answered(&mut self, answer: Result<(), String>, state: State, means: &Means) {
         match (answer, state) {
             (Ok(()), State::Starting) => {
-                let seconds = self
-                    .process
-                    .as_ref()
-                    .map_or(0.0, |process| process.began.elapsed().as_secs_f64());
+                let seconds = self.at_work.as_ref().map_or(0.0, Run::seconds);
                 tracing::info!("{}: ready after {seconds:.3} s", self.name());
                 self.cause = None;
             }
@@ -282,34 +208,61 @@ impl Unit {
             (Err(cause), _) => {
                 if matches!(state, State::Ready | State::Unready) {
                     tracing::warn!("{}: not ready: {cause}", self.name());
+                    means.board.error(self.name(), &format!("not ready: {cause}"));
                 }
                 self.cause = Some(cause);
             }
         }
     }
 
-    /// Its process could not be started.
+    /// A run could not begin.
     pub(super) fn failed(&mut self, reason: String) {
+        self.ends += 1;
+        self.last_end = End::Failure;
         self.last_exit = Some(reason.clone());
         self.last_lines.clear();
         self.cause = Some(reason);
     }
 
-    /// Its process has ended.
-    pub(super) fn ended(&mut self, exit: Exit) {
-        let mut text = exit.to_string();
-        if let Some(process) = self.process.take() {
-            process.captures.iter().for_each(Capture::drain);
-            process.probe.iter().for_each(JoinHandle::abort);
-            let seconds = process.began.elapsed().as_secs_f64();
-            text = format!("{text} after {seconds:.3} s");
+    /// Its run has ended.
+    pub(super) fn ended(&mut self, finish: &Finish) {
+        let seconds = self.at_work.take().map_or(0.0, |run| {
+            run.close();
+            run.seconds()
+        });
+        self.ends += 1;
+        self.last_end = self.end(finish);
+        let mut text = match finish {
+            Finish::Exit(exit) => format!("{exit} after {seconds:.3} s"),
+            Finish::Call(Ok(())) => format!("done after {seconds:.3} s"),
+            Finish::Call(Err(reason)) => reason.clone(),
+        };
+        if let Some(too_late) = self.too_late.take() {
+            self.last_end = End::Failure;
+            text = format!("{too_late}; {text}");
         }
         self.last_lines = self.tail.lines();
-        self.cause = Some(match self.tail.last() {
-            Some(line) if !self.success(exit) => format!("{text}; its last line: {line}"),
-            _ => text.clone(),
-        });
+        self.cause = match self.tail.last() {
+            Some(line) if self.last_end == End::Failure => Some(format!("{text}; its last line: {line}")),
+            None if self.last_end == End::Failure => Some(text.clone()),
+            _ if matches!(self.config.kind, Kind::Service { .. }) => Some(text.clone()),
+            _ => None,
+        };
         self.last_exit = Some(text);
+    }
+
+    /// Whether an end is none that anyone need worry about.
+    fn end(&self, finish: &Finish) -> End {
+        match finish {
+            Finish::Exit(Exit::Code(code)) if self.config.success_exit.contains(code) => End::Success,
+            Finish::Call(Ok(())) => End::Success,
+            Finish::Exit(_) | Finish::Call(Err(_)) => End::Failure,
+        }
+    }
+
+    /// How its last run ended.
+    pub(super) fn last_end(&self) -> End {
+        self.last_end
     }
 
     /// How its last run ended, in short.
@@ -322,25 +275,49 @@ impl Unit {
         self.cause.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn view(&mut self, state: State, restarts: u32) -> ServiceView {
+    /// Why it has ended the pod: for the message that the pod leaves behind.
+    pub(super) fn obituary(&self, failures: u32) -> String {
+        let missing = match self.config.kind {
+            Kind::Service { .. } => "having been ready for 30 s",
+            Kind::Task { .. } | Kind::Timer { .. } => "success",
+        };
+        let mut text = format!(
+            "{}: ended {failures} times in a row without {missing}; the last time: {}",
+            self.name(),
+            self.last_exit()
+        );
+        let mut room = LAST_LINES;
+        let mut lines: Vec<&str> = Vec::new();
+        for line in self.last_lines.iter().rev() {
+            let Some(left) = room.checked_sub(line.len() + 1) else {
+                break;
+            };
+            room = left;
+            lines.push(line);
+        }
+        if !lines.is_empty() {
+            text += "; its last lines:";
+        }
+        for line in lines.iter().rev() {
+            text += "\n";
+            text += line;
+        }
+        text
+    }
+
+    pub(super) fn view(&mut self, state: State, restarts: u32, satisfied: bool) -> ServiceView {
         let state = shown(state);
         if self.shown.0 != state {
             self.shown = (state, Timestamp::now());
         }
         ServiceView {
             name: self.name().to_owned(),
-            satisfied: matches!(
-                state,
-                ServiceState::Ready | ServiceState::Off | ServiceState::Absent
-            ),
             state,
-            pid: self
-                .process
-                .as_ref()
-                .and_then(|process| u32::try_from(process.pid.as_raw_nonzero().get()).ok()),
+            pid: self.at_work.as_ref().and_then(Run::pid),
             since: self.shown.1,
             restarts,
-            essential: self.service.essential,
+            essential: self.config.essential,
+            satisfied,
             last_exit: self.last_exit.clone(),
             last_lines: self.last_lines.clone(),
             cause: self.cause.clone(),
@@ -351,12 +328,16 @@ impl Unit {
 
 fn shown(state: State) -> ServiceState {
     match state {
-        State::Waiting => ServiceState::Waiting,
+        State::Waiting | State::Scheduled => ServiceState::Waiting,
         State::Starting => ServiceState::Starting,
         State::Ready => ServiceState::Ready,
         State::Unready => ServiceState::Unready,
+        State::Running => ServiceState::Running,
+        State::Done => ServiceState::Done,
         State::Backoff { .. } => ServiceState::Backoff,
         State::Stopping { .. } => ServiceState::Stopping,
+        State::Standby => ServiceState::Standby,
+        State::Failed => ServiceState::Failed,
         State::Stopped => ServiceState::Stopped,
         State::Off => ServiceState::Off,
         State::Absent => ServiceState::Absent,

@@ -28,9 +28,10 @@ use crate::reconcile::Reconciler;
 use crate::reconcile::watch::Watch;
 use crate::settings::{self, Settings};
 use crate::supervisor::builtin::Builtins;
+use crate::supervisor::clock::Clock;
 use crate::supervisor::config::Config;
 use crate::supervisor::handle::{self, Commands, Handle};
-use crate::supervisor::{Means, supervise};
+use crate::supervisor::{Ending, Means, supervise};
 use crate::sys::StopRequests;
 
 /// Where Kubernetes takes the last message of a container from.
@@ -164,6 +165,7 @@ impl Pod {
                 paths,
                 time_zone,
                 builtins: Builtins::new(),
+                clock: Clock::system(),
             },
             stop,
         })
@@ -193,19 +195,25 @@ impl Pod {
                 let _watches = prepared
                     .as_ref()
                     .and_then(|prepared| Some(self.watch(config.oned()?, prepared.settings.clone())));
-                let handle = self.handle.clone();
+                let (handle, root) = (self.handle.clone(), self.means.paths.root().to_owned());
                 let lose = async {
                     if let Some(prepared) = &prepared {
                         handle.shut_down(prepared.database.taken().await);
                     }
-                    std::future::pending::<()>().await;
+                    std::future::pending().await
                 };
-                tokio::select! {
-                    () = supervise(config, disabled, self.means, self.commands, &mut self.stop) => {}
-                    () = lose => {}
-                }
+                let ending = tokio::select! {
+                    ending = supervise(config, disabled, self.means, self.commands, &mut self.stop) => ending,
+                    ending = lose => ending,
+                };
                 tracing::info!("all services have gone");
-                ExitCode::SUCCESS
+                match ending {
+                    Ending::Asked => ExitCode::SUCCESS,
+                    Ending::Failed(reason) => {
+                        leave_message(&root, &reason);
+                        ExitCode::FAILURE
+                    }
+                }
             }
             Some(Err(error)) => {
                 let message = with_causes(&error);

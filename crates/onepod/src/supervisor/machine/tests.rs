@@ -1,32 +1,87 @@
-//! The machine in a simulated world: random services with random behaviour, and the law checked at every step.
-
-use std::collections::BTreeSet;
-
-use proptest::prelude::*;
+//! The machine step by step: one scenario for each sentence of its law. Random ones are in `tests/world.rs`.
 
 use super::*;
+use crate::supervisor::config::Role;
+
+mod world;
+
+const LONG: Duration = Duration::from_hours(1);
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn enabled(after: &[Index]) -> Spec {
+fn service(after: &[Index]) -> Spec {
     Spec {
+        kind: Kind::Service { start_within: LONG },
         after: after.to_vec(),
+        wants: Vec::new(),
         presence: Presence::Enabled,
+        role: Role::Any,
         essential: true,
         stop_timeout: ms(1_000),
     }
 }
 
-fn ended(service: Index) -> Event {
-    Event::Ended { service, jitter: 0 }
+fn optional(after: &[Index]) -> Spec {
+    Spec {
+        essential: false,
+        ..service(after)
+    }
+}
+
+fn leaders(after: &[Index]) -> Spec {
+    Spec {
+        role: Role::Leader,
+        ..service(after)
+    }
+}
+
+fn task(after: &[Index]) -> Spec {
+    Spec {
+        kind: Kind::Task { timeout: ms(60_000) },
+        ..service(after)
+    }
+}
+
+fn timer(after: &[Index]) -> Spec {
+    Spec {
+        kind: Kind::Timer { timeout: ms(60_000) },
+        ..optional(after)
+    }
+}
+
+fn machine(specs: &[Spec]) -> Machine {
+    Machine::new(specs.to_vec(), ms(10_000))
+}
+
+/// A machine that has begun, and what it did.
+fn begun(specs: &[Spec]) -> (Machine, Vec<Action>) {
+    let mut machine = machine(specs);
+    let actions = machine.step(Event::Begin, ms(0));
+    (machine, actions)
+}
+
+fn ended(unit: Index) -> Event {
+    Event::Ended {
+        unit,
+        end: End::Failure,
+        jitter: 0,
+    }
+}
+
+fn succeeded(unit: Index) -> Event {
+    Event::Ended {
+        unit,
+        end: End::Success,
+        jitter: 0,
+    }
 }
 
 #[test]
 fn a_service_starts_when_what_it_comes_after_was_ready() {
-    let mut machine = Machine::new(vec![enabled(&[]), enabled(&[0])]);
-    assert_eq!(machine.step(Event::Begin, ms(0)), [Action::Start(0)]);
+    let (mut machine, actions) = begun(&[service(&[]), service(&[0])]);
+    assert_eq!(actions, [Action::Start(0)]);
     assert_eq!(machine.step(Event::Unready(0), ms(10)), []);
     assert!(!machine.started_up());
     assert_eq!(machine.step(Event::Ready(0), ms(20)), [Action::Start(1)]);
@@ -38,17 +93,63 @@ fn a_service_starts_when_what_it_comes_after_was_ready() {
 fn what_comes_after_an_absent_service_comes_after_its_predecessors() {
     let absent = Spec {
         presence: Presence::Absent,
-        ..enabled(&[0])
+        ..service(&[0])
     };
-    let mut machine = Machine::new(vec![enabled(&[]), absent, enabled(&[1])]);
-    assert_eq!(machine.step(Event::Begin, ms(0)), [Action::Start(0)]);
+    let (mut machine, actions) = begun(&[service(&[]), absent, service(&[1])]);
+    assert_eq!(actions, [Action::Start(0)]);
     assert_eq!(machine.step(Event::Ready(0), ms(20)), [Action::Start(2)]);
 }
 
 #[test]
+fn what_is_wanted_is_waited_for_until_it_is_ready_or_hopeless_and_not_at_all_when_absent() {
+    let wanting = Spec {
+        wants: vec![0],
+        ..service(&[])
+    };
+    let (mut machine, actions) = begun(&[optional(&[]), wanting.clone()]);
+    assert_eq!(actions, [Action::Start(0)]);
+    assert_eq!(machine.step(Event::Ready(0), ms(20)), [Action::Start(1)]);
+
+    let (mut machine, _) = begun(&[optional(&[]), wanting.clone()]);
+    assert_eq!(
+        machine.next_tick(),
+        Some(SLOW_START),
+        "the moment at which it is hopeless"
+    );
+    assert_eq!(machine.step(Event::Tick, SLOW_START), [Action::Start(1)]);
+
+    let (mut machine, _) = begun(&[optional(&[]), wanting.clone()]);
+    let mut now = ms(0);
+    for _ in 0..2 {
+        assert_eq!(machine.step(ended(0), now), []);
+        now = machine.next_tick().unwrap();
+        assert_eq!(machine.step(Event::Tick, now), [Action::Start(0)]);
+    }
+    assert_eq!(machine.step(ended(0), now), [Action::Start(1)], "its third end");
+
+    let absent = Spec {
+        presence: Presence::Absent,
+        ..optional(&[])
+    };
+    assert_eq!(begun(&[absent, wanting]).1, [Action::Start(1)]);
+}
+
+#[test]
+fn what_waits_for_a_hopeless_service_holds_up_neither_the_start_nor_what_wants_it() {
+    let wanting = Spec {
+        wants: vec![1],
+        ..service(&[])
+    };
+    let (mut machine, _) = begun(&[optional(&[]), optional(&[0]), wanting]);
+    assert_eq!(machine.step(Event::Tick, SLOW_START), [Action::Start(2)]);
+    assert_eq!(machine.state(1), State::Waiting);
+    let _ = machine.step(Event::Ready(2), SLOW_START);
+    assert!(machine.started_up());
+}
+
+#[test]
 fn a_service_that_was_healthy_starts_again_at_once_and_the_next_time_after_half_a_second() {
-    let mut machine = Machine::new(vec![enabled(&[])]);
-    assert_eq!(machine.step(Event::Begin, ms(0)), [Action::Start(0)]);
+    let (mut machine, _) = begun(&[service(&[])]);
     assert_eq!(machine.step(Event::Ready(0), ms(100)), []);
     assert_eq!(machine.step(ended(0), ms(30_100)), [Action::Start(0)]);
     assert_eq!(machine.step(Event::Ready(0), ms(30_200)), []);
@@ -73,12 +174,12 @@ fn delays_double_from_half_a_second_to_thirty_and_jitter_shortens_them() {
 #[test]
 fn a_service_that_fails_or_dawdles_does_not_hold_up_the_start_unless_it_is_essential() {
     for essential in [false, true] {
-        let mut machine = Machine::new(vec![Spec {
+        let spec = Spec {
             essential,
-            ..enabled(&[])
-        }]);
+            ..service(&[])
+        };
+        let (mut machine, _) = begun(&[spec.clone()]);
         let mut now = ms(0);
-        let _ = machine.step(Event::Begin, now);
         for _ in 0..3 {
             assert!(!machine.started_up());
             let _ = machine.step(ended(0), now);
@@ -87,31 +188,261 @@ fn a_service_that_fails_or_dawdles_does_not_hold_up_the_start_unless_it_is_essen
         }
         assert_eq!(machine.started_up(), !essential);
 
-        let mut machine = Machine::new(vec![Spec {
-            essential,
-            ..enabled(&[])
-        }]);
-        let _ = machine.step(Event::Begin, ms(0));
+        let (mut machine, _) = begun(&[spec]);
         assert_eq!(machine.next_tick(), Some(SLOW_START));
         let _ = machine.step(Event::Tick, SLOW_START);
         assert_eq!(machine.started_up(), !essential);
         assert_eq!(
             machine.next_tick(),
-            None,
+            Some(LONG),
             "a tick that lies behind would never end"
         );
     }
 }
 
 #[test]
-fn the_first_to_start_is_the_last_to_stop() {
-    let mut machine = Machine::new(vec![enabled(&[]), enabled(&[0]), enabled(&[0])]);
-    for event in [Event::Begin, Event::Ready(0), Event::Ready(1)] {
+fn a_run_that_is_not_ready_in_its_time_is_stopped_and_has_failed() {
+    let spec = Spec {
+        kind: Kind::Service {
+            start_within: ms(5_000),
+        },
+        ..service(&[])
+    };
+    let (mut machine, _) = begun(&[spec]);
+    assert_eq!(machine.next_tick(), Some(ms(5_000)));
+    assert_eq!(
+        machine.step(Event::Tick, ms(5_000)),
+        [Action::TooLate(0), Action::Terminate(0)]
+    );
+    assert_eq!(machine.step(Event::Tick, ms(6_000)), [Action::Kill(0)]);
+    assert_eq!(machine.step(ended(0), ms(6_001)), []);
+    assert_eq!(machine.failures(0), 1);
+    assert_eq!(machine.step(Event::Tick, ms(6_501)), [Action::Start(0)]);
+    assert_eq!(machine.step(Event::Ready(0), ms(6_600)), []);
+    assert_eq!(machine.step(Event::Unready(0), ms(20_000)), []);
+    assert_eq!(
+        machine.step(Event::Tick, ms(60_000)),
+        [],
+        "it was ready in this run: it may come back"
+    );
+}
+
+#[test]
+fn an_essential_service_that_ends_five_times_without_health_ends_the_pod_in_order() {
+    let (mut machine, _) = begun(&[service(&[]), service(&[0]), optional(&[])]);
+    let _ = machine.step(Event::Ready(0), ms(0));
+    let mut now = ms(0);
+    for _ in 0..4 {
+        assert_eq!(machine.step(ended(1), now), []);
+        now = machine.next_tick().unwrap();
+        assert_eq!(machine.step(Event::Tick, now), [Action::Start(1)]);
+    }
+    assert_eq!(
+        machine.step(ended(1), now),
+        [Action::GiveUp(1), Action::Terminate(0), Action::Terminate(2)]
+    );
+    assert_eq!(machine.state(1), State::Failed);
+    assert_eq!(machine.step(ended(0), now), []);
+    assert_eq!(machine.step(ended(2), now), [Action::Finish]);
+}
+
+#[test]
+fn health_begins_the_count_of_an_essential_service_anew() {
+    let (mut machine, _) = begun(&[service(&[])]);
+    let mut now = ms(0);
+    for round in 0..3 {
+        for _ in 0..4 {
+            let _ = machine.step(ended(0), now);
+            now = machine.next_tick().unwrap();
+            assert_eq!(
+                machine.step(Event::Tick, now),
+                [Action::Start(0)],
+                "round {round}"
+            );
+        }
+        let _ = machine.step(Event::Ready(0), now);
+        now += HEALTHY;
+        assert_eq!(machine.step(ended(0), now), [Action::Start(0)]);
+    }
+}
+
+#[test]
+fn what_comes_after_a_task_waits_for_its_success() {
+    let (mut machine, actions) = begun(&[task(&[]), service(&[0])]);
+    assert_eq!(actions, [Action::Start(0)]);
+    assert_eq!(machine.state(0), State::Running);
+    assert_eq!(machine.step(ended(0), ms(100)), []);
+    assert_eq!(machine.step(Event::Tick, ms(600)), [Action::Start(0)]);
+    assert_eq!(machine.step(succeeded(0), ms(700)), [Action::Start(1)]);
+    assert_eq!(machine.state(0), State::Done);
+    assert!(machine.satisfied(0));
+}
+
+#[test]
+fn a_task_that_takes_too_long_has_failed_even_if_it_then_succeeds() {
+    let (mut machine, _) = begun(&[task(&[])]);
+    assert_eq!(
+        machine.step(Event::Tick, ms(60_000)),
+        [Action::TooLate(0), Action::Terminate(0)]
+    );
+    assert_eq!(machine.step(succeeded(0), ms(60_010)), []);
+    assert_eq!(machine.state(0), State::Backoff { until: ms(60_510) });
+}
+
+#[test]
+fn a_task_runs_again_when_asked_and_its_failure_then_never_ends_the_pod() {
+    let (mut machine, _) = begun(&[task(&[]), service(&[0])]);
+    assert_eq!(machine.step(Event::Due(0), ms(0)), [], "it is under way");
+    assert_eq!(
+        machine.step(succeeded(0), ms(10)),
+        [Action::Start(0), Action::Start(1)],
+        "what it was asked for may have come too late for the first run"
+    );
+    let mut now = ms(10);
+    for _ in 0..10 {
+        assert_eq!(machine.step(ended(0), now), []);
+        assert!(machine.satisfied(0));
+        now += machine.backoff(0, now).unwrap();
+        assert_eq!(machine.step(Event::Tick, now), [Action::Start(0)]);
+    }
+    assert_eq!(machine.step(ended(0), now), []);
+    assert_eq!(
+        machine.step(Event::Due(0), now),
+        [Action::Start(0)],
+        "at once when asked"
+    );
+}
+
+#[test]
+fn an_essential_task_that_never_succeeds_ends_the_pod() {
+    let (mut machine, _) = begun(&[task(&[])]);
+    let mut now = ms(0);
+    for _ in 0..4 {
+        assert_eq!(machine.step(ended(0), now), []);
+        now = machine.next_tick().unwrap();
+        let _ = machine.step(Event::Tick, now);
+    }
+    assert_eq!(machine.step(ended(0), now), [Action::GiveUp(0), Action::Finish]);
+}
+
+#[test]
+fn a_timer_runs_when_due_but_not_before_what_it_comes_after_and_never_twice_at_a_time() {
+    let (mut machine, _) = begun(&[service(&[]), timer(&[0])]);
+    assert_eq!(machine.step(Event::Due(1), ms(0)), []);
+    assert_eq!(machine.step(Event::Due(1), ms(1)), []);
+    assert_eq!(machine.step(Event::Ready(0), ms(2)), [Action::Start(1)]);
+    assert_eq!(machine.step(Event::Due(1), ms(3)), [], "it is under way");
+    assert_eq!(
+        machine.step(ended(1), ms(4)),
+        [],
+        "a failure is not repeated before the next time"
+    );
+    assert_eq!(machine.state(1), State::Scheduled);
+    assert_eq!(machine.step(Event::Due(1), ms(5)), [Action::Start(1)]);
+    assert_eq!(
+        machine.step(Event::Tick, ms(60_005)),
+        [Action::TooLate(1), Action::Terminate(1)]
+    );
+}
+
+#[test]
+fn a_restart_stops_one_service_starts_it_at_once_and_counts_no_failure() {
+    let (mut machine, _) = begun(&[service(&[]), service(&[0])]);
+    let _ = machine.step(Event::Ready(0), ms(0));
+    assert_eq!(machine.step(Event::Restart(0), ms(10)), [Action::Terminate(0)]);
+    assert_eq!(machine.step(Event::Restart(0), ms(11)), [], "it is under way");
+    assert_eq!(machine.step(Event::Tick, ms(1_010)), [Action::Kill(0)]);
+    assert_eq!(machine.step(ended(0), ms(1_011)), [Action::Start(0)]);
+    assert_eq!(machine.failures(0), 0);
+    assert_eq!(machine.state(1), State::Starting, "what comes after it stays");
+    let _ = machine.step(ended(1), ms(1_100));
+    assert_eq!(
+        machine.step(Event::Restart(1), ms(1_101)),
+        [Action::Start(1)],
+        "one that waits for its next start need not wait"
+    );
+}
+
+#[test]
+fn the_leaders_units_stand_by_until_this_front_end_leads() {
+    let mut machine = machine(&[service(&[]), leaders(&[0]), service(&[1])]);
+    assert_eq!(machine.step(Event::Leader(false), ms(0)), []);
+    assert_eq!(machine.step(Event::Begin, ms(0)), [Action::Start(0)]);
+    assert_eq!(
+        machine.step(Event::Ready(0), ms(1)),
+        [Action::Start(2)],
+        "what comes after a unit on standby comes after its predecessors"
+    );
+    let _ = machine.step(Event::Ready(2), ms(2));
+    assert_eq!(machine.state(1), State::Standby);
+    assert!(machine.started_up() && machine.satisfied(1));
+    assert_eq!(machine.step(Event::Leader(true), ms(3)), [Action::Start(1)]);
+}
+
+#[test]
+fn without_the_lead_the_leaders_units_stop_in_reverse_order_and_the_others_stay() {
+    let (mut machine, _) = begun(&[
+        leaders(&[]),
+        leaders(&[0]),
+        service(&[1]),
+        Spec {
+            role: Role::Leader,
+            ..task(&[0])
+        },
+        Spec {
+            role: Role::Leader,
+            ..timer(&[])
+        },
+    ]);
+    for event in [
+        Event::Ready(0),
+        Event::Ready(1),
+        Event::Ready(2),
+        succeeded(3),
+        Event::Due(4),
+    ] {
         let _ = machine.step(event, ms(0));
     }
-    let stop = Event::Stop { within: ms(10_000) };
     assert_eq!(
-        machine.step(stop, ms(0)),
+        machine.step(Event::Leader(false), ms(10)),
+        [Action::Terminate(1), Action::Terminate(4)]
+    );
+    assert_eq!(machine.step(ended(4), ms(15)), []);
+    assert_eq!(machine.step(ended(1), ms(20)), [Action::Terminate(0)]);
+    assert_eq!(machine.step(ended(0), ms(30)), []);
+    for index in [0, 1, 3, 4] {
+        assert_eq!(machine.state(index), State::Standby, "{index}");
+    }
+    assert_eq!(machine.state(2), State::Ready);
+    assert_eq!(machine.step(Event::Due(4), ms(35)), []);
+    assert_eq!(
+        machine.step(Event::Leader(true), ms(40)),
+        [Action::Start(0)],
+        "and begin anew, in order"
+    );
+    assert_eq!(
+        machine.step(Event::Ready(0), ms(50)),
+        [Action::Start(1), Action::Start(3)]
+    );
+}
+
+#[test]
+fn a_lead_that_comes_back_while_a_service_stops_starts_it_again() {
+    let (mut machine, _) = begun(&[leaders(&[])]);
+    let _ = machine.step(Event::Ready(0), ms(0));
+    assert_eq!(machine.step(Event::Leader(false), ms(10)), [Action::Terminate(0)]);
+    assert_eq!(machine.step(Event::Leader(true), ms(20)), []);
+    assert_eq!(machine.step(ended(0), ms(30)), [Action::Start(0)]);
+}
+
+#[test]
+fn the_first_to_start_is_the_last_to_stop() {
+    let (mut machine, _) = begun(&[service(&[]), service(&[0]), service(&[0])]);
+    for event in [Event::Ready(0), Event::Ready(1)] {
+        let _ = machine.step(event, ms(0));
+    }
+    assert_eq!(
+        machine.step(Event::Stop, ms(0)),
         [Action::Terminate(1), Action::Terminate(2)]
     );
     assert_eq!(machine.step(ended(1), ms(100)), []);
@@ -122,9 +453,29 @@ fn the_first_to_start_is_the_last_to_stop() {
 }
 
 #[test]
+fn the_order_of_the_stop_holds_across_units_that_do_not_run_and_for_what_is_only_wanted() {
+    let wanting = Spec {
+        wants: vec![0],
+        ..service(&[])
+    };
+    let (mut machine, _) = begun(&[service(&[]), service(&[0]), service(&[1]), wanting]);
+    for event in [Event::Ready(0), Event::Ready(1), Event::Ready(2)] {
+        let _ = machine.step(event, ms(0));
+    }
+    let _ = machine.step(ended(1), ms(0));
+    assert_eq!(
+        machine.step(Event::Stop, ms(0)),
+        [Action::Terminate(2), Action::Terminate(3)],
+        "the one between them waits for its next start"
+    );
+    assert_eq!(machine.step(ended(2), ms(1)), []);
+    assert_eq!(machine.step(ended(3), ms(2)), [Action::Terminate(0)]);
+}
+
+#[test]
 fn the_second_request_kills_everything_at_once() {
-    let mut machine = Machine::new(vec![enabled(&[]), enabled(&[0])]);
-    for event in [Event::Begin, Event::Ready(0), Event::Stop { within: ms(10_000) }] {
+    let (mut machine, _) = begun(&[service(&[]), service(&[0])]);
+    for event in [Event::Ready(0), Event::Stop] {
         let _ = machine.step(event, ms(0));
     }
     assert_eq!(
@@ -137,8 +488,7 @@ fn the_second_request_kills_everything_at_once() {
 
 #[test]
 fn a_process_that_even_a_kill_does_not_end_is_given_up() {
-    let mut machine = Machine::new(vec![enabled(&[])]);
-    let _ = machine.step(Event::Begin, ms(0));
+    let (mut machine, _) = begun(&[service(&[])]);
     assert_eq!(machine.step(Event::StopNow, ms(5)), [Action::Kill(0)]);
     assert_eq!(machine.next_tick(), Some(ms(5) + AFTER_KILL));
     assert_eq!(machine.step(Event::Tick, ms(5) + AFTER_KILL), [Action::Finish]);
@@ -146,311 +496,7 @@ fn a_process_that_even_a_kill_does_not_end_is_given_up() {
 
 #[test]
 fn a_stop_before_anything_runs_is_the_end() {
-    let mut machine = Machine::new(vec![enabled(&[])]);
-    assert_eq!(
-        machine.step(Event::Stop { within: ms(1) }, ms(0)),
-        [Action::Finish]
-    );
+    let mut machine = machine(&[service(&[])]);
+    assert_eq!(machine.step(Event::Stop, ms(0)), [Action::Finish]);
     assert_eq!(machine.step(Event::Begin, ms(1)), []);
-}
-
-/// How a service of the simulated world behaves in all its runs, in milliseconds; none is never.
-#[derive(Debug, Clone)]
-struct Behaviour {
-    ready_after: Option<u64>,
-    crash_after: Option<u64>,
-    stop_takes: Option<u64>,
-}
-
-#[derive(Debug, Clone)]
-struct Scenario {
-    services: Vec<(Spec, Behaviour)>,
-    stop_at: u64,
-    within: u64,
-    stop_again_after: Option<u64>,
-    jitter: u8,
-}
-
-fn behaviour() -> impl Strategy<Value = Behaviour> {
-    (
-        prop::option::weighted(0.8, 0..3_000_u64),
-        prop::option::weighted(0.5, prop_oneof![0..2_000_u64, 29_000..40_000_u64]),
-        prop::option::weighted(0.8, 0..4_000_u64),
-    )
-        .prop_map(|(ready_after, crash_after, stop_takes)| Behaviour {
-            ready_after,
-            crash_after,
-            stop_takes,
-        })
-}
-
-fn spec() -> impl Strategy<Value = (Spec, Behaviour)> {
-    let presence =
-        prop_oneof![8 => Just(Presence::Enabled), 1 => Just(Presence::Off), 1 => Just(Presence::Absent)];
-    (presence, any::<bool>(), 0..5_000_u64, behaviour()).prop_map(
-        |(presence, essential, timeout, behaviour)| {
-            (
-                Spec {
-                    after: Vec::new(),
-                    presence,
-                    essential,
-                    stop_timeout: ms(timeout),
-                },
-                behaviour,
-            )
-        },
-    )
-}
-
-prop_compose! {
-    fn scenario()(services in prop::collection::vec(spec(), 1..9))(
-        edges in prop::collection::vec(any::<bool>(), services.len() * services.len()),
-        stop_at in 0..120_000_u64,
-        within in 0..20_000_u64,
-        stop_again_after in prop::option::weighted(0.3, 0..10_000_u64),
-        jitter in any::<u8>(),
-        services in Just(services),
-    ) -> Scenario {
-        let count = services.len();
-        // Only edges to earlier services: no circles.
-        let services = services.into_iter().enumerate().map(|(index, (spec, behaviour))| {
-            let after = (0..index).filter(|before| edges[index * count + before]).collect();
-            (Spec { after, ..spec }, behaviour)
-        }).collect();
-        Scenario { services, stop_at, within, stop_again_after, jitter }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    Ready,
-    Ended,
-}
-
-/// What the world knows of one service.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    runs: bool,
-    was_ready: bool,
-    ready_at: Option<Now>,
-    last_end: Option<Now>,
-    healthy_run: bool,
-    failures: u32,
-    starts: u32,
-}
-
-struct World {
-    scenario: Scenario,
-    known: Vec<Known>,
-    due: BTreeSet<(Now, Index, Due)>,
-    stopping: bool,
-    finished: u32,
-}
-
-impl World {
-    fn new(scenario: Scenario) -> Self {
-        let known = vec![Known::default(); scenario.services.len()];
-        Self {
-            scenario,
-            known,
-            due: BTreeSet::new(),
-            stopping: false,
-            finished: 0,
-        }
-    }
-
-    fn enabled(&self, index: Index) -> bool {
-        self.scenario.services[index].0.presence == Presence::Enabled
-    }
-
-    /// Whether `later` must not run before `earlier` was ready: directly, or through services that do not run.
-    fn comes_after(&self, later: Index, earlier: Index) -> bool {
-        let direct = &self.scenario.services[later].0.after;
-        direct.contains(&earlier)
-            || direct
-                .iter()
-                .any(|middle| !self.enabled(*middle) && self.comes_after(*middle, earlier))
-    }
-
-    fn check(&mut self, action: Action, now: Now) {
-        let others: Vec<Index> = (0..self.known.len())
-            .filter(|index| self.enabled(*index))
-            .collect();
-        match action {
-            Action::Start(index) => {
-                assert!(!self.stopping, "{index} was started during the stop");
-                assert!(
-                    self.enabled(index) && !self.known[index].runs,
-                    "{index} was started twice or is off"
-                );
-                for before in others.iter().filter(|before| self.comes_after(index, **before)) {
-                    assert!(
-                        self.known[*before].was_ready,
-                        "{index} was started before {before} was ready"
-                    );
-                }
-                let behaviour = self.scenario.services[index].1.clone();
-                let known = &mut self.known[index];
-                if let Some(end) = known.last_end {
-                    let waited = now.saturating_sub(end);
-                    if known.healthy_run {
-                        assert_eq!(waited, Duration::ZERO, "{index} had been healthy");
-                    } else {
-                        let whole = ms(500 << (known.failures - 1).min(6)).min(ms(30_000));
-                        assert!(
-                            waited >= whole.mul_f64(0.799) && waited <= whole,
-                            "{index} waited {waited:?} of {whole:?}"
-                        );
-                    }
-                }
-                known.starts += 1;
-                known.runs = true;
-                known.ready_at = None;
-                self.due.extend(
-                    behaviour
-                        .ready_after
-                        .map(|after| (now + ms(after), index, Due::Ready)),
-                );
-                self.due.extend(
-                    behaviour
-                        .crash_after
-                        .map(|after| (now + ms(after), index, Due::Ended)),
-                );
-            }
-            Action::Terminate(index) => {
-                assert!(
-                    self.stopping && self.known[index].runs,
-                    "{index} cannot be stopped"
-                );
-                for later in others.iter().filter(|later| self.comes_after(**later, index)) {
-                    assert!(
-                        !self.known[*later].runs,
-                        "{index} was stopped before {later} had gone"
-                    );
-                }
-                let takes = self.scenario.services[index].1.stop_takes;
-                self.due
-                    .extend(takes.map(|takes| (now + ms(takes), index, Due::Ended)));
-            }
-            Action::Kill(index) => {
-                assert!(
-                    self.stopping && self.known[index].runs,
-                    "{index} cannot be killed"
-                );
-                self.due.insert((now + ms(1), index, Due::Ended));
-            }
-            Action::Finish => {
-                assert!(
-                    self.stopping && self.known.iter().all(|known| !known.runs),
-                    "something still runs"
-                );
-                self.finished += 1;
-            }
-        }
-    }
-
-    /// Takes what is due first and no later than `limit`.
-    fn next(&mut self, limit: Now) -> Option<(Now, Event)> {
-        while let Some(&(at, index, due)) = self.due.first() {
-            if at > limit {
-                return None;
-            }
-            self.due.pop_first();
-            let jitter = self.scenario.jitter;
-            let known = &mut self.known[index];
-            match due {
-                _ if !known.runs => {}
-                Due::Ready => {
-                    known.was_ready = true;
-                    known.ready_at = Some(at);
-                    return Some((at, Event::Ready(index)));
-                }
-                Due::Ended => {
-                    known.runs = false;
-                    known.last_end = Some(at);
-                    known.healthy_run = known
-                        .ready_at
-                        .is_some_and(|ready| at.saturating_sub(ready) >= HEALTHY);
-                    known.failures = if known.healthy_run { 0 } else { known.failures + 1 };
-                    // What the ended run would still have done is void.
-                    self.due.retain(|(_, other, _)| *other != index);
-                    return Some((
-                        at,
-                        Event::Ended {
-                            service: index,
-                            jitter,
-                        },
-                    ));
-                }
-            }
-        }
-        None
-    }
-}
-
-/// Runs the machine in the world from the beginning to its end.
-fn live(scenario: Scenario) {
-    let stop_at = ms(scenario.stop_at);
-    let within = ms(scenario.within);
-    let mut requests = vec![(stop_at, Event::Stop { within })];
-    requests.extend(
-        scenario
-            .stop_again_after
-            .map(|after| (stop_at + ms(after), Event::StopNow)),
-    );
-    requests.reverse();
-    let mut machine = Machine::new(scenario.services.iter().map(|(spec, _)| spec.clone()).collect());
-    let mut world = World::new(scenario);
-    let mut now = Now::ZERO;
-    let mut event = Event::Begin;
-    for _ in 0..20_000 {
-        world.stopping |= matches!(event, Event::Stop { .. } | Event::StopNow);
-        for action in machine.step(event, now) {
-            world.check(action, now);
-        }
-        if world.finished > 0 {
-            break;
-        }
-        let tick = machine.next_tick();
-        // A tick for now is right after a stop with no time to spare; one that never ends is caught by the loop's end.
-        assert!(
-            tick.is_none_or(|tick| tick >= now),
-            "the tick at {tick:?} lies behind {now:?}"
-        );
-        let request = requests.last().map(|(at, _)| *at);
-        let limit = tick.into_iter().chain(request).min().unwrap_or(Duration::MAX);
-        (now, event) = match world.next(limit) {
-            Some(next) => next,
-            None if request == Some(limit) => requests.pop().unwrap(),
-            None => (tick.expect("nothing would ever happen again"), Event::Tick),
-        };
-    }
-    assert_eq!(world.finished, 1, "it never ended");
-    assert!(
-        now <= stop_at + within + AFTER_KILL,
-        "the stop took {:?}",
-        now.saturating_sub(stop_at)
-    );
-    assert_eq!(
-        machine.step(Event::Tick, now),
-        [],
-        "nothing is done after the end"
-    );
-    for (index, known) in world.known.iter().enumerate() {
-        // Delays of 0.4 s at least, doubling: so many starts at most in 120 s, and one more for each healthy run.
-        assert!(
-            known.starts <= 16,
-            "service {index} was started {} times",
-            known.starts
-        );
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-    #[test]
-    fn the_law_holds_for_all_services_that_behave_anyhow(scenario in scenario()) {
-        live(scenario);
-    }
 }
