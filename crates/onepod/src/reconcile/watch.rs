@@ -160,19 +160,24 @@ impl Watch {
 
     fn ssh(&self, fresh: &Settings) -> Result<(), String> {
         let paths = &self.reconciler.shared.paths;
-        self.stage("ssh", |stage| {
-            ssh::settle(fresh, paths, &|text| stage.note(text)).map(|_| ())
-        })?;
+        let settled = ssh::settle(fresh, paths, &|note| {
+            tracing::warn!("{SOURCE}: {note}");
+            self.reconciler.shared.board.error(SOURCE, note);
+        })
+        .map_err(|error| error.to_string())?;
         tracing::info!(
-            "{SOURCE}: SSH_PRIVATE_KEY or SSH_KNOWN_HOSTS has changed: the files in ~/.ssh follow it"
+            "{SOURCE}: SSH_PRIVATE_KEY or SSH_KNOWN_HOSTS has changed: the files in {} follow it",
+            paths.ssh_dir().display()
         );
-        let handle = self.reconciler.shared.handle.clone();
-        tokio::spawn(async move {
-            // The agent holds the old key.
-            if let Err(error) = handle.run_task("ssh-add").await {
-                tracing::debug!("{SOURCE}: ssh-add: {error}");
-            }
-        });
+        if settled.new_key {
+            let handle = self.reconciler.shared.handle.clone();
+            tokio::spawn(async move {
+                // The agent holds the old key.
+                if let Err(error) = handle.run_task("ssh-add").await {
+                    tracing::warn!("{SOURCE}: the agent does not have the new key: {error}");
+                }
+            });
+        }
         Ok(())
     }
 
