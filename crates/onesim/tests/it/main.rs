@@ -10,6 +10,7 @@
 mod answers;
 mod client;
 mod configuration;
+mod credentials;
 mod database;
 mod front_end;
 mod mariadb;

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use crate::front_end::{Answer, Daemon, FrontEnd, PASSWORD, assets, free_port, http, said, until};
 
 /// The configuration of a server with its port and oned's.
-fn configure(front: &FrontEnd, name: &str, port: u16) {
+pub(crate) fn configure(front: &FrontEnd, name: &str, port: u16) {
     let packaged = fs::read_to_string(assets().join("etc").join(name)).unwrap();
     let text = packaged
         .replace("localhost:2633", &format!("127.0.0.1:{}", front.port))
@@ -19,7 +19,7 @@ fn configure(front: &FrontEnd, name: &str, port: u16) {
     fs::write(front.path("etc").join(name), text).unwrap();
 }
 
-fn start(front: &FrontEnd, program: &str, file: &str) -> Daemon {
+pub(crate) fn start(front: &FrontEnd, program: &str, file: &str) -> Daemon {
     let mut command = front.command(program);
     let spawned = command
         .arg(assets().join("lib").join(file))
@@ -32,17 +32,17 @@ fn start(front: &FrontEnd, program: &str, file: &str) -> Daemon {
     }
 }
 
-fn basic(password: &str) -> String {
+pub(crate) fn basic(password: &str) -> String {
     use base64::Engine as _;
     let value = base64::engine::general_purpose::STANDARD.encode(format!("oneadmin:{password}"));
     format!("Authorization: Basic {value}\r\n")
 }
 
-fn listening(port: u16) {
+pub(crate) fn listening(port: u16) {
     until("the server listens", || http(port, "GET /", "", "").is_some());
 }
 
-fn login(port: u16, password: &str) -> Answer {
+pub(crate) fn login(port: u16, password: &str) -> Answer {
     let body = format!("{{\"user\":\"oneadmin\",\"token\":\"{password}\"}}");
     http(
         port,
