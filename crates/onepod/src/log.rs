@@ -18,6 +18,7 @@ pub mod line;
 pub mod own;
 pub mod recent;
 pub(crate) mod record;
+pub mod rotate;
 mod shape;
 
 pub use line::{Format, Severity};

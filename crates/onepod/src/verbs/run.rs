@@ -20,7 +20,7 @@ use crate::board::{Board, Phase};
 use crate::health::usage::CpuCounters;
 use crate::health::{self, Sources, control};
 use crate::leader;
-use crate::log::{Log, own};
+use crate::log::{Log, own, rotate};
 use crate::paths::Paths;
 use crate::prepare::{PrepareError, Prepared, Tools, prepare};
 use crate::reaper::Reaper;
@@ -145,6 +145,7 @@ impl Pod {
         };
         tokio::spawn(health::serve(listener, sources.clone()));
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
+        let logs = paths.log();
         let time_zone = env::var("TZ").ok().filter(|zone| !zone.is_empty());
         let (handle, commands) = handle::channel();
         match control::bind(&paths.control()) {
@@ -164,7 +165,7 @@ impl Pod {
                 board,
                 paths,
                 time_zone,
-                builtins: Builtins::new(),
+                builtins: Builtins::new().with("rotate-logs", move || rotate::run(logs.clone())),
                 clock: Clock::system(),
             },
             stop,

@@ -53,7 +53,10 @@ impl Scene {
     }
 
     fn look(&self) {
-        while self.follower.look() {}
+        while self.follower.look() {
+            // The stream is bounded: what came is written before more comes.
+            self.log.finish(Duration::from_secs(10));
+        }
     }
 
     /// The messages that came out.
@@ -206,6 +209,36 @@ async fn a_trace_in_pieces_is_one_record_and_a_silent_file_needs_no_timer() {
         }
         tokio::time::advance(Duration::from_millis(50)).await;
     }
+}
+
+#[test]
+fn our_own_rotation_loses_nothing() {
+    let mut scene = Scene::new("a.log", "");
+    let mut writer = scene.open("a.log");
+    let mut number = 0;
+    for _ in 0..3 {
+        // Long enough to be rotated.
+        for _ in 0..2100 {
+            number += 1;
+            writeln!(writer, "line {number} {}", "x".repeat(4000)).unwrap();
+        }
+        scene.look();
+        number += 1;
+        writeln!(writer, "line {number} after the last look").unwrap();
+        let rotated =
+            crate::log::rotate::rotate(scene.directory.path(), std::time::SystemTime::now()).unwrap();
+        assert_eq!(rotated.done.len(), 1, "{rotated:?}");
+        scene.look();
+    }
+    number += 1;
+    writeln!(writer, "line {number} at the end").unwrap();
+    let came: Vec<usize> = scene
+        .came()
+        .iter()
+        .map(|line| line.split(' ').nth(1).unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(scene.log.dropped(), 0);
+    assert_eq!(came, (1..=number).collect::<Vec<_>>());
 }
 
 #[test]
