@@ -1,5 +1,4 @@
 //! What onepod makes of a front-end whose Secret, files and database disagree: the services' logins break and heal.
-#![expect(clippy::disallowed_methods, reason = "the tests own what they start")]
 
 use std::ffi::OsString;
 use std::fs;

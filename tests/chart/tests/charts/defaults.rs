@@ -26,6 +26,7 @@ fn every_object_that_others_rely_on_is_there_by_name() {
             "Service/opennebula-monitord",
             "Service/opennebula-oneflow",
             "Service/opennebula-onegate",
+            "Service/opennebula-ssh",
             "ServiceAccount/opennebula-secrets",
             "StatefulSet/opennebula",
             "StatefulSet/opennebula-mariadb",

@@ -51,6 +51,14 @@ fn the_type_is_for_all_but_monitord_and_each_may_differ() {
     assert_eq!(kind("opennebula-fireedge"), "LoadBalancer");
     assert_eq!(kind("opennebula-oneflow"), "ClusterIP");
     assert_eq!(kind("opennebula-monitord"), "ClusterIP");
+    assert_eq!(kind("opennebula-ssh"), "ClusterIP", "nobody opens it unasked");
+    let outside = render(&json!({"service": {"ssh": {"type": "LoadBalancer"}}}));
+    let ssh = find(&outside, "Service", "opennebula-ssh");
+    assert_eq!(ssh.text("/spec/type"), "LoadBalancer");
+    assert_eq!(
+        ssh.at("/spec/ports"),
+        &json!([{"name": "ssh", "port": 22, "targetPort": "ssh"}])
+    );
     assert_eq!(
         find(&objects, "Service", "opennebula-api").at("/metadata/annotations"),
         &json!({"a": "b"})
