@@ -20,6 +20,8 @@ pub enum Verb {
     Run(run::Args),
     /// Validate the settings and print the plan; exit 64 lists every mistake
     Check(check::Args),
+    /// Print the JSON Schema of the file that ONEPOD_CONFIG names
+    Schema,
     /// Ask the running pod for its health; exit 0 is yes
     Probe(probe::Args),
     /// Show services, states, restarts and memory of the running pod

@@ -15,7 +15,9 @@ use crate::log::Format;
 pub mod mistake;
 pub mod overrides;
 mod raw;
+pub mod reference;
 mod resolve;
+pub mod schema;
 pub mod secret;
 pub mod ssh_key;
 pub mod table;
@@ -218,6 +220,17 @@ impl Settings {
         fresh.config.clone_from(&self.config);
         fresh.overrides.clone_from(&self.overrides);
         Ok(fresh)
+    }
+
+    /// The same with its secrets hidden, for what is shown of OpenNebula's files.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let mut masked = self.clone();
+        if let Database::MySql(server) = &mut masked.database {
+            server.password = Secret::new(overrides::HIDDEN);
+        }
+        masked.overrides = self.overrides.masked();
+        masked
     }
 
     /// The same settings with the database as it was found to work.

@@ -11,6 +11,7 @@ pub mod logs;
 pub mod probe;
 pub mod restart;
 pub mod run;
+pub mod schema;
 pub mod secrets;
 pub mod status;
 pub mod verify;
@@ -24,6 +25,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
     match cli.verb {
         Verb::Run(args) => block_on(run::run(args)),
         Verb::Check(args) => check::run(args),
+        Verb::Schema => schema::run(),
         Verb::Probe(args) => block_on(probe::run(args)),
         Verb::Status(args) => block_on(status::run(args)),
         Verb::Restart(args) => block_on(restart::run(args)),

@@ -142,7 +142,7 @@ pub const TABLE: &[Setting] = &[
     Setting {
         name: "ONEPOD_CONFIG",
         default: "none",
-        description: "Path of a YAML file with further values for oned.conf and monitord.conf.",
+        description: "Path of a YAML file with further values for OpenNebula's configuration files.",
         kind: Kind::Plain,
     },
 ];

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 
 use super::{EXIT_USAGE, complain, say};
 use crate::paths::Paths;
-use crate::settings::{self, Database, Origin, Settings, table};
+use crate::prepare::render;
+use crate::settings::{self, Database, Origin, Settings, reference};
 use crate::supervisor::config::{Config, Kind};
 
 /// Arguments of `onepod check`.
@@ -20,6 +21,9 @@ pub struct Args {
     /// Print the reference of all settings as Markdown instead
     #[arg(long)]
     pub reference: bool,
+    /// Print what would change in OpenNebula's configuration files; secrets are shown as ***
+    #[arg(long, conflicts_with_all = ["reference", "image"])]
+    pub diff: bool,
     /// Judge only what the image carries: services.toml and the programs that it names
     #[arg(long)]
     pub image: bool,
@@ -32,14 +36,16 @@ pub struct Args {
 #[must_use]
 pub fn run(args: Args) -> ExitCode {
     if args.reference {
-        say(&table::reference());
+        say(&reference::page());
         return ExitCode::SUCCESS;
     }
     let paths = Paths::new(args.root);
     let outcome = if args.image {
         services(&paths).map(|config| units(&config, &BTreeSet::new(), &paths))
+    } else if args.diff {
+        check(env::vars_os(), &paths, diff)
     } else {
-        check(env::vars_os(), &paths)
+        check(env::vars_os(), &paths, plan)
     };
     match outcome {
         Ok(plan) => {
@@ -53,20 +59,66 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-/// The plan, or every mistake.
+/// What there is to show of settings and services without a mistake.
+type Show = fn(&Settings, &Config, &Paths) -> Result<String, String>;
+
+/// What `show` makes of it, or every mistake.
 fn check(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     paths: &Paths,
+    show: Show,
 ) -> Result<String, String> {
     match services(paths) {
-        Ok(config) => settings::settle_with(environment, &config.names())
-            .map(|settings| plan(&settings, &config, paths))
-            .map_err(|mistakes| mistakes.to_string()),
+        Ok(config) => {
+            let settings = settings::settle_with(environment, &config.names())
+                .map_err(|mistakes| mistakes.to_string())?;
+            show(&settings, &config, paths)
+        }
         Err(error) => match settings::settle(environment) {
             Ok(_) => Err(error),
             Err(mistakes) => Err(format!("{error}\n{mistakes}")),
         },
     }
+}
+
+/// What a start would make of the image's configuration files; none where the image's files are not there.
+fn rendered(settings: &Settings, paths: &Paths) -> Result<Option<render::Plan>, String> {
+    let etc = paths.pristine_etc();
+    if !etc.is_dir() {
+        return Ok(None);
+    }
+    render::plan(settings, &render::release(paths), &etc)
+        .map(Some)
+        .map_err(|error| error.to_string())
+}
+
+/// The changes in OpenNebula's configuration files as a unified diff, without secrets.
+fn diff(settings: &Settings, _: &Config, paths: &Paths) -> Result<String, String> {
+    let none = || {
+        format!(
+            "{} is not there: this is not the image",
+            paths.pristine_etc().display()
+        )
+    };
+    let real = rendered(settings, paths)?.ok_or_else(none)?;
+    let shown = rendered(&settings.masked(), paths)?.ok_or_else(none)?;
+    let mut text: String = real
+        .warnings
+        .iter()
+        .fold(String::new(), |text, warning| text + "# " + warning + "\n");
+    for change in &shown.changes {
+        let (from, to) = (
+            paths.pristine_etc().join(change.file.path),
+            paths.etc_one().join(change.file.path),
+        );
+        let diff = similar::TextDiff::from_lines(&change.old, &change.new);
+        let mut unified = diff.unified_diff();
+        let header = unified
+            .header(&from.display().to_string(), &to.display().to_string())
+            .to_string();
+        text.push_str(&header);
+    }
+    Ok(text)
 }
 
 /// services.toml, and everything that keeps what is installed from being started as it says.
@@ -83,7 +135,8 @@ fn services(paths: &Paths) -> Result<Config, String> {
     }
 }
 
-fn plan(settings: &Settings, config: &Config, paths: &Paths) -> String {
+fn plan(settings: &Settings, config: &Config, paths: &Paths) -> Result<String, String> {
+    let rendered = rendered(settings, paths)?;
     let mut text = format!(
         "OpenNebula {} would be started with these settings:\n\n",
         release(paths)
@@ -109,9 +162,16 @@ fn plan(settings: &Settings, config: &Config, paths: &Paths) -> String {
     text.push_str(&units(config, settings.disabled(), paths));
 
     text.push_str("\nA start would write:\n\n");
-    text.push_str(&aligned(&writes(settings, paths)));
+    text.push_str(&aligned(&writes(settings, paths, rendered.as_ref())));
+    let warnings = rendered.map(|plan| plan.warnings).unwrap_or_default();
+    if !warnings.is_empty() {
+        text.push_str("\nWarnings:\n\n");
+    }
+    for warning in warnings {
+        let _ = writeln!(text, "  {warning}");
+    }
     text.push_str("\nNothing was written.\n");
-    text
+    Ok(text)
 }
 
 /// Every service, task and timer, and whether it would run.
@@ -138,7 +198,7 @@ fn units(config: &Config, disabled: &BTreeSet<String>, paths: &Paths) -> String 
 }
 
 /// What a start writes, by looking and without touching.
-fn writes(settings: &Settings, paths: &Paths) -> Vec<[String; 3]> {
+fn writes(settings: &Settings, paths: &Paths, rendered: Option<&render::Plan>) -> Vec<[String; 3]> {
     let row = |path: PathBuf, what: String| [path.display().to_string(), what, String::new()];
     let kept = |path: PathBuf, setting: &str, given: bool, otherwise: &str| {
         let what = match (path.exists(), given) {
@@ -172,7 +232,7 @@ fn writes(settings: &Settings, paths: &Paths) -> Vec<[String; 3]> {
             )
         }
     };
-    vec![
+    let mut rows = vec![
         row(
             paths.etc_one(),
             format!("emptied and filled from {}", paths.pristine_etc().display()),
@@ -185,6 +245,16 @@ fn writes(settings: &Settings, paths: &Paths) -> Vec<[String; 3]> {
             paths.monitord_conf(),
             format!("MONITOR_ADDRESS {}", settings.monitor_address()),
         ),
+    ];
+    let others = rendered.into_iter().flat_map(|plan| &plan.changes);
+    let others = others.filter(|change| !matches!(change.file.section, "oned" | "monitord"));
+    rows.extend(others.map(|change| {
+        row(
+            paths.etc_one().join(change.file.path),
+            "edited; `onepod check --diff` shows how".to_owned(),
+        )
+    }));
+    rows.extend([
         row(
             paths.remotes(),
             "this release's files where they differ; remotes/etc is kept".to_owned(),
@@ -206,7 +276,8 @@ fn writes(settings: &Settings, paths: &Paths) -> Vec<[String; 3]> {
             None => kept(paths.fireedge_key(), "FIREEDGE_KEY", false, "made by FireEdge"),
         },
         row(ssh_directory, ssh),
-    ]
+    ]);
+    rows
 }
 
 fn release(paths: &Paths) -> String {
@@ -278,7 +349,7 @@ schedule = { every_seconds = 60 }
             .map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let place = root.0.path().to_str().unwrap();
         let strip = |text: String| text.replace(place, "");
-        check(environment, &root.1).map(strip).map_err(strip)
+        check(environment, &root.1, plan).map(strip).map_err(strip)
     }
 
     #[test]
@@ -368,6 +439,79 @@ schedule = { every_seconds = 60 }
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(check_in(&root, &[("OPENNEBULA_HOSTNAME", "opennebula-0")]).is_err());
+    }
+
+    const ETC: [(&str, &str); 4] = [
+        (
+            "oned.conf",
+            "PORT = 2633\n\nLOG = [ SYSTEM = \"std\" ]\n\n# Where the state is\nDB = [ BACKEND = \"sqlite\" ]\n\n# A\n# B\n# C\n",
+        ),
+        ("monitord.conf", "NETWORK = [ MONITOR_ADDRESS = \"auto\" ]\n"),
+        (
+            "onegate-server.conf",
+            "# Gate\n:server:\n  :bind: 127.0.0.1\n  :port: 5030\n",
+        ),
+        ("fireedge-server.conf", "port: 2616\n\n# auth_redirect: '/'\n"),
+    ];
+
+    /// A root with OpenNebula's files as the image keeps them.
+    fn image() -> (TempDir, Paths) {
+        let root = root(SERVICES);
+        fs::create_dir_all(root.1.pristine_etc()).unwrap();
+        for (name, text) in ETC {
+            fs::write(root.1.pristine_etc().join(name), text).unwrap();
+        }
+        root
+    }
+
+    /// What a check shows with a server, its password and a file of overrides.
+    fn shown(root: &(TempDir, Paths), show: Show, overrides: &str) -> Result<String, String> {
+        let file = root.0.path().join("config.yaml");
+        fs::write(&file, overrides).unwrap();
+        let environment = [
+            ("OPENNEBULA_HOSTNAME", "one.example"),
+            ("DB_BACKEND", "mysql"),
+            ("DB_HOST", "mariadb"),
+            ("DB_PASSWORD", "hunter2hunter2"),
+            ("ONEPOD_CONFIG", file.to_str().unwrap()),
+        ]
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let place = root.0.path().to_str().unwrap();
+        let strip = |text: String| text.replace(place, "");
+        let text = check(environment, &root.1, show).map(strip).map_err(strip);
+        assert!(!format!("{text:?}").contains("hunter"), "{text:?}");
+        text
+    }
+
+    const OVERRIDES: &str = "oned:\n  MANGER_TIMER: 5\n  GRPC_PORT: 2635\n  VENDOR_TOKEN: hunter3\n\
+                             oneks:\n  k8s_timeout: 5\n\
+                             fireedge:\n  auth_redirect: https://one.example/\n  some_secret: hunter4\n";
+
+    #[test]
+    fn the_diff_shows_what_changes_and_no_secret() {
+        let root = image();
+        insta::assert_snapshot!(shown(&root, diff, OVERRIDES).unwrap());
+        assert!(!root.1.etc_one().exists(), "nothing is written");
+    }
+
+    #[test]
+    fn the_plan_names_the_files_that_change_and_what_the_release_does_not_have() {
+        let text = shown(&image(), plan, OVERRIDES).unwrap();
+        insta::assert_snapshot!(text.split_once("A start would write:").unwrap().1);
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_into_the_images_files_is_a_mistake() {
+        for show in [plan as Show, diff as Show] {
+            let error = shown(&image(), show, "fireedge:\n  port/x: 1\n").unwrap_err();
+            assert_eq!(
+                error,
+                "/usr/share/onepod/etc/fireedge-server.conf: ONEPOD_CONFIG, fireedge: port/x: line 1: the value of \
+                 `port` has a form that cannot be edited here"
+            );
+        }
+        let error = shown(&root(SERVICES), diff, "").unwrap_err();
+        assert_eq!(error, "/usr/share/onepod/etc is not there: this is not the image");
     }
 
     #[test]

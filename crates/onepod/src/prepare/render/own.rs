@@ -32,8 +32,9 @@ pub(super) fn values(file: &File, settings: &Settings) -> Vec<Given> {
 
 fn oned(settings: &Settings) -> Vec<Given> {
     let mut values = vec![
-        // To stderr, which the supervisor forwards (OpenNebula 7.0.2 has file, syslog and std).
-        value("the pod's log", Some("LOG"), "SYSTEM", "std"),
+        // To the files that the supervisor follows: on stderr the logs of virtual machines would be lost to the web
+        // interface (OpenNebula 7.0.2 has file, syslog and std).
+        value("the pod's log", Some("LOG"), "SYSTEM", "file"),
         value("OPENNEBULA_HOSTNAME", None, "HOSTNAME", settings.hostname()),
     ];
     let database = |setting, key, text: &str| value(setting, Some("DB"), key, text);
