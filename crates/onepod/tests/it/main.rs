@@ -15,3 +15,4 @@ mod orphans;
 mod pod;
 mod prepare;
 mod restart;
+mod ssh;

@@ -102,7 +102,7 @@ impl Process {
     }
 
     /// The number of its only child as seen from outside of the namespace.
-    fn child(&self) -> Option<Pid> {
+    pub(crate) fn child(&self) -> Option<Pid> {
         let pid = self.pid.as_raw_nonzero();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
         Pid::from_raw(children.split_ascii_whitespace().next()?.parse().ok()?)

@@ -1,7 +1,7 @@
 //! Scenarios of a start's stages: a volume and an image in a directory, real databases, the real program.
 
 mod database;
-mod front;
+pub(crate) mod front;
 mod lock;
 mod mariadb;
 mod program;
