@@ -3,6 +3,7 @@
 mod clock;
 mod credentials;
 mod database;
+mod host_copy;
 mod kills;
 mod logs;
 mod migration;
@@ -157,6 +158,11 @@ pub(crate) const ALL: &[Fault] = &[
         "sigterm-stages",
         "SIGTERM during every stage of first and later starts: exit 0, and the next start is whole; same data",
         stops::every_stage,
+    ),
+    fault(
+        "host-copy",
+        "a hypervisor copies to the front-end and back without root there; strangers are refused; the host key stays",
+        host_copy::works,
     ),
     fault(
         "clock-jump",
