@@ -405,6 +405,39 @@ pub(crate) fn jittered(pause: Duration) -> Duration {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn five_minutes_without_a_server_end_nothing() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = nobody.local_addr().unwrap().port();
+        drop(nobody);
+        let environment = [
+            ("DB_BACKEND", "mysql"),
+            ("DB_HOST", "127.0.0.1"),
+            ("DB_PORT", &port.to_string()),
+            ("DB_PASSWORD", "NobodyAsksForThis1"),
+        ]
+        .map(|(name, value)| (name.into(), value.into()));
+        let settings = crate::settings::settle(environment).unwrap();
+        let Database::MySql(server) = settings.database().clone() else {
+            panic!("a server was set");
+        };
+        let board = Board::new();
+        let stage = board.stage("database");
+        let began = time::Instant::now();
+        let paths = Paths::new(dir.path());
+        let waiting = time::timeout(Duration::from_mins(5), enter(server, &paths, &stage));
+        assert!(waiting.await.is_err(), "the wait ended without a server");
+        assert!(began.elapsed() >= Duration::from_mins(5));
+        let reasons = board.reasons();
+        assert!(
+            reasons
+                .iter()
+                .any(|reason| reason.contains(&format!("127.0.0.1:{port}: connection refused"))),
+            "{reasons:?}"
+        );
+    }
+
     #[test]
     fn pauses_double_up_to_five_seconds() {
         let pauses: Vec<_> = (0..7).map(|attempt| pause(attempt).as_millis()).collect();
