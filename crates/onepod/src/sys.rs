@@ -54,7 +54,7 @@ impl StopRequests {
     /// Waits for the next request; for ever when none can come any more.
     pub async fn next(&mut self) {
         if self.requests.recv().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

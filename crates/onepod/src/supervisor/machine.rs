@@ -78,20 +78,25 @@ struct Unit {
     state: State,
     /// When it first started.
     started: Option<Now>,
-    /// When its latest run began.
-    run_began: Now,
-    ready_since: Option<Now>,
+    run: Run,
     /// It was ready once, or has succeeded once.
     was_ready: bool,
-    /// It was ready for [`HEALTHY`] in this run.
-    was_healthy: bool,
-    /// It is stopped because this run took too long.
-    too_late: bool,
     /// It shall run as soon as it may.
     due: bool,
     /// Ends in a row without health.
     failures: u32,
     starts: u32,
+}
+
+/// What is known of the latest run alone.
+#[derive(Debug, Clone, Default)]
+struct Run {
+    began: Now,
+    ready_since: Option<Now>,
+    /// It was ready for [`HEALTHY`].
+    was_healthy: bool,
+    /// It is stopped because it took too long.
+    too_late: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,11 +127,8 @@ impl Machine {
                 spec,
                 dependents,
                 started: None,
-                run_began: Now::ZERO,
-                ready_since: None,
+                run: Run::default(),
                 was_ready: false,
-                was_healthy: false,
-                too_late: false,
                 due: false,
                 failures: 0,
                 starts: 0,
@@ -291,7 +293,7 @@ impl Machine {
         {
             unit.state = State::Ready;
             unit.was_ready = true;
-            unit.ready_since = Some(now);
+            unit.run.ready_since = Some(now);
         }
     }
 
@@ -311,7 +313,7 @@ impl Machine {
         let fits = self.fits(index);
         let unit = self.units.get_mut(index).filter(|unit| unit.state.runs())?;
         unit.end_of_health(now);
-        let too_late = std::mem::take(&mut unit.too_late);
+        let too_late = unit.run.too_late;
         let asked = matches!(unit.state, State::Stopping { .. }) && !too_late;
         if !running {
             unit.state = State::Stopped;
@@ -344,17 +346,18 @@ impl Unit {
     /// Its time of being ready is over, for now.
     fn end_of_health(&mut self, now: Now) {
         if self
+            .run
             .ready_since
             .take()
             .is_some_and(|since| now.saturating_sub(since) >= HEALTHY)
         {
-            self.was_healthy = true;
+            self.run.was_healthy = true;
         }
     }
 
     /// A run of a service or a task has failed. True when that was once too often.
     fn failed(&mut self, jitter: u8, now: Now) -> bool {
-        let wait = if self.was_healthy {
+        let wait = if self.run.was_healthy {
             self.failures = 0;
             Duration::ZERO
         } else {
@@ -378,8 +381,6 @@ impl Unit {
         self.state = State::Standby;
         self.started = None;
         self.was_ready = false;
-        self.was_healthy = false;
-        self.too_late = false;
         self.due = false;
         self.failures = 0;
     }
@@ -390,7 +391,7 @@ impl Unit {
             Kind::Service { start_within } => start_within,
             Kind::Task { timeout } | Kind::Timer { timeout } => timeout,
         };
-        self.run_began.saturating_add(limit)
+        self.run.began.saturating_add(limit)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use jiff::{Timestamp, ZonedDateTime};
 
 /// Nobody waits longer than this without a look at the wall clock.
@@ -82,7 +82,7 @@ impl Schedule {
                 let days = [
                     Some(today),
                     today.tomorrow().ok(),
-                    today.tomorrow().and_then(|day| day.tomorrow()).ok(),
+                    today.tomorrow().and_then(Date::tomorrow).ok(),
                 ];
                 days.into_iter()
                     .flatten()

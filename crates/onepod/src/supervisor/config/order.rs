@@ -1,6 +1,6 @@
 //! The order in which units can start, out of what each comes after and wants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::unit::{Kind, Unit};
 
@@ -34,7 +34,7 @@ pub(super) fn in_order(units: &BTreeMap<String, Unit>) -> Result<Vec<Unit>, Vec<
             .values()
             .find(|unit| !before(unit).any(|(_, name)| left.contains_key(name)));
         let Some(free) = free else {
-            let names: Vec<&str> = left.keys().copied().collect();
+            let names = circle(left);
             return Err(vec![format!(
                 "services: {} come after one another in a circle",
                 names.join(", ")
@@ -45,6 +45,21 @@ pub(super) fn in_order(units: &BTreeMap<String, Unit>) -> Result<Vec<Unit>, Vec<
         left.remove(&*free.name);
     }
     Ok(ordered)
+}
+
+/// The units of a circle, out of those that are left: without those that only come after it.
+fn circle<'a>(mut left: BTreeMap<&'a str, &'a Unit>) -> Vec<&'a str> {
+    loop {
+        let needed: BTreeSet<&str> = left
+            .values()
+            .flat_map(|unit| before(unit).map(|(_, name)| name))
+            .collect();
+        let whole = left.len();
+        left.retain(|name, _| needed.contains(name));
+        if left.len() == whole {
+            return left.into_keys().collect();
+        }
+    }
 }
 
 /// What a unit comes after, with the field that says so.

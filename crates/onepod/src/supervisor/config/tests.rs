@@ -97,6 +97,19 @@ fn unknown_names_and_circles_are_mistakes() {
         circle.contains("a, b come after one another in a circle"),
         "{circle}"
     );
+    let bystander = complaint(
+        &(service("a", "\"b\"")
+            + &service("b", "\"a\"")
+            + "wants = [\"c\"]\n"
+            + &service("c", "")
+            + &service("d", "\"a\"")),
+    );
+    assert!(
+        bystander.contains("services: a, b come after"),
+        "neither what a circle comes after nor what comes after it: {bystander}"
+    );
+    let soft = complaint(&(service("a", "") + "wants = [\"b\"]\n" + &service("b", "\"a\"")));
+    assert!(soft.contains("a, b come after one another in a circle"), "{soft}");
     let own = complaint(&service("a", "\"a\""));
     assert!(own.contains("circle"), "{own}");
 }
@@ -111,4 +124,132 @@ fn a_file_that_is_missing_or_no_toml_is_named() {
     );
     assert!(complaint("[services").contains("services.toml"));
     assert!(complaint("services = {}\nmore = 1").contains("more"));
+}
+
+#[test]
+fn tasks_timers_and_roles_are_read_with_their_defaults() {
+    let config = parse(
+        r#"
+        [services.a]
+        command = ["/bin/a"]
+        readiness = { notify = true }
+        role = "leader"
+        [services.b]
+        command = ["/bin/b"]
+        readiness = { notify = true }
+        start_within_seconds = 7
+        wants = ["a"]
+        [tasks.c]
+        builtin = "credentials"
+        after = ["b"]
+        essential = true
+        [timers.d]
+        command = ["/bin/d"]
+        schedule = { daily = "03:30" }
+        only_if_not_empty = "/d"
+        [timers.e]
+        builtin = "rotate-logs"
+        schedule = { at_seconds = [40, 10] }
+        timeout_seconds = 5
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.names(), ["a", "b", "c", "d", "e"]);
+    let kinds: Vec<String> = config
+        .units
+        .iter()
+        .map(|unit| match &unit.kind {
+            Kind::Service { start_within, .. } => format!("{start_within:?}"),
+            Kind::Task { timeout } => format!("{timeout:?}"),
+            Kind::Timer {
+                schedule, timeout, ..
+            } => format!("{} {timeout:?}", schedule.describe()),
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "300s",
+            "7s",
+            "60s",
+            "daily at 03:30 600s",
+            "each minute at :10, :40 5s"
+        ]
+    );
+    assert_eq!(
+        (config.units[0].role, config.units[1].role),
+        (Role::Leader, Role::Any)
+    );
+    assert!(config.units[2].essential);
+}
+
+#[test]
+fn every_mistake_of_tasks_and_timers_is_told() {
+    let text = complaint(
+        r#"
+        [services.twice]
+        command = ["/bin/a"]
+        readiness = { notify = true }
+        start_within_seconds = 0
+        role = "follower"
+        [services.again]
+        command = ["/bin/a"]
+        readiness = { notify = true }
+        [tasks.again]
+        command = ["/bin/a"]
+        [tasks.both]
+        command = ["/bin/a"]
+        builtin = "credentials"
+        [tasks.neither]
+        timeout_seconds = 0
+        [tasks.unknown]
+        builtin = "credential"
+        readiness = { notify = true }
+        [tasks.misspelt]
+        builtin = "credential"
+        [timers.never]
+        command = ["/bin/a"]
+        schedule = {}
+        [timers.always]
+        command = ["/bin/a"]
+        schedule = { daily = "00:00", every_seconds = 1 }
+        [timers.late]
+        command = ["/bin/a"]
+        schedule = { daily = "24:00" }
+        essential = true
+        [timers.later]
+        command = ["bin/a"]
+        schedule = { daily = "24:00" }
+        only_if_not_empty = "x"
+        [timers.Wrong]
+        command = ["/bin/a"]
+        schedule = { at_seconds = [60] }
+        "#,
+    );
+    for part in [
+        "services.twice: unknown variant `follower`",
+        "tasks.again: another section has this name too",
+        "tasks.both.command: exactly one of command and builtin",
+        "tasks.neither.command: exactly one of command and builtin",
+        "tasks.neither.timeout_seconds: must be at least 1",
+        "tasks.unknown: unknown field `readiness`",
+        "tasks.misspelt.builtin: there is no \"credential\", only credentials, rotate-logs",
+        "timers.never.schedule: exactly one of daily",
+        "timers.always.schedule: exactly one of daily",
+        "timers.late: unknown field `essential`",
+        "timers.later.command: the program must be an absolute path",
+        "timers.later.only_if_not_empty: \"x\" must be",
+        "timers.later.schedule: daily: \"24:00\" is not HH:MM",
+        "timers.Wrong.*: a name has only",
+        "timers.Wrong.schedule: at_seconds: needs one or more numbers from 0 to 59",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in {text}");
+    }
+    let after_timer = complaint(
+        "[tasks.a]\ncommand = [\"/bin/a\"]\nafter = [\"b\"]\n[timers.b]\ncommand = [\"/bin/b\"]\nschedule = { every_seconds = 1 }",
+    );
+    assert!(
+        after_timer.contains("tasks.a.after: \"b\" is a timer, and nothing can come after one"),
+        "{after_timer}"
+    );
 }

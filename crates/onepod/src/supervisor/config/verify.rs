@@ -87,3 +87,6 @@ fn below(root: &Path, path: &Path) -> PathBuf {
     path.strip_prefix("/")
         .map_or_else(|_| root.join(path), |relative| root.join(relative))
 }
+
+#[cfg(test)]
+mod tests;

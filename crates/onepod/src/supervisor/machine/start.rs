@@ -1,6 +1,6 @@
 //! The machine while the pod runs: what starts, what runs again, and who leads. Pure, as all of the machine.
 
-use super::{Action, Index, Kind, Machine, State};
+use super::{Action, Index, Kind, Machine, Run, State};
 use crate::supervisor::config::Role;
 
 impl Machine {
@@ -44,7 +44,7 @@ impl Machine {
                 (Role::Leader, State::Waiting | State::Backoff { .. } | State::Done | State::Scheduled)
                     if !leads =>
                 {
-                    unit.stand_by()
+                    unit.stand_by();
                 }
                 _ => {}
             }
@@ -87,7 +87,7 @@ impl Machine {
             .flat_map(|index| {
                 let terminate = self.terminate(index);
                 if let Some(unit) = self.units.get_mut(index) {
-                    unit.too_late = true;
+                    unit.run.too_late = true;
                 }
                 [Some(Action::TooLate(index)), terminate]
             })
@@ -107,10 +107,12 @@ impl Machine {
                     Kind::Service { .. } => State::Starting,
                     Kind::Task { .. } | Kind::Timer { .. } => State::Running,
                 };
-                unit.was_healthy = false;
+                unit.run = Run {
+                    began: now,
+                    ..Run::default()
+                };
                 unit.due = false;
                 unit.started.get_or_insert(now);
-                unit.run_began = now;
                 unit.starts += 1;
             }
         }

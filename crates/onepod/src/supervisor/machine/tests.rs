@@ -178,7 +178,7 @@ fn a_service_that_fails_or_dawdles_does_not_hold_up_the_start_unless_it_is_essen
             essential,
             ..service(&[])
         };
-        let (mut machine, _) = begun(&[spec.clone()]);
+        let (mut machine, _) = begun(std::slice::from_ref(&spec));
         let mut now = ms(0);
         for _ in 0..3 {
             assert!(!machine.started_up());

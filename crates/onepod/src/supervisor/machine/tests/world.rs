@@ -127,6 +127,10 @@ enum Why {
 
 /// What the world knows of one unit.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
 struct Known {
     runs: bool,
     ready: bool,
@@ -146,6 +150,10 @@ struct Known {
     dues: u32,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
 struct World {
     scenario: Scenario,
     known: Vec<Known>,
@@ -424,7 +432,7 @@ impl World {
         known.ready = false;
         let success = known.starts > behaviour.fails && known.terminated.is_none();
         let end = if success { End::Success } else { End::Failure };
-        let healthy = known.ready_at.is_some_and(|ready| at - ready >= HEALTHY);
+        let healthy = known.ready_at.is_some_and(|ready| at >= ready + HEALTHY);
         match spec.kind {
             _ if self.stopping => {}
             _ if !fits => self.begin_anew(index),
