@@ -58,6 +58,14 @@ pub enum ConfigError {
         /// Every mistake.
         mistakes: Vec<String>,
     },
+    /// The image has not got what it names.
+    #[error("{path}: what it names cannot be started:{}", numbered(.mistakes))]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// Every mistake.
+        mistakes: Vec<String>,
+    },
 }
 
 fn numbered(mistakes: &[String]) -> String {
@@ -76,6 +84,19 @@ impl Config {
             source,
         })?;
         Self::parse(path, &text)
+    }
+
+    /// Reads and checks a file, and looks whether everything that is installed below `root` can be started.
+    pub fn load_verified(path: &Path, root: &Path) -> Result<Self, ConfigError> {
+        let config = Self::load(path)?;
+        let mistakes = config.verify(root);
+        if mistakes.is_empty() {
+            return Ok(config);
+        }
+        Err(ConfigError::Missing {
+            path: path.to_owned(),
+            mistakes,
+        })
     }
 
     /// Checks a file's text; `path` is for messages.

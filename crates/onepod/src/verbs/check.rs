@@ -123,16 +123,7 @@ fn diff(settings: &Settings, _: &Config, paths: &Paths) -> Result<String, String
 
 /// services.toml, and everything that keeps what is installed from being started as it says.
 fn services(paths: &Paths) -> Result<Config, String> {
-    let path = paths.services();
-    let config = Config::load(&path).map_err(|error| error.to_string())?;
-    match config.verify(paths.root()).as_slice() {
-        [] => Ok(config),
-        mistakes => Err(format!(
-            "{}: what it names cannot be started:\n  - {}",
-            path.display(),
-            mistakes.join("\n  - ")
-        )),
-    }
+    Config::load_verified(&paths.services(), paths.root()).map_err(|error| error.to_string())
 }
 
 fn plan(settings: &Settings, config: &Config, paths: &Paths) -> Result<String, String> {

@@ -62,7 +62,8 @@ pub struct SuperviseArgs {
 /// Prepares and supervises until a signal ends it.
 pub async fn run(args: Args) -> ExitCode {
     let paths = Paths::new(args.root);
-    let config = match Config::load(&paths.services()) {
+    // Programs are always those of this system, wherever the files lie.
+    let config = match Config::load_verified(&paths.services(), Path::new("/")) {
         Ok(config) => config,
         Err(error) => return refuse(&paths, &error.to_string()),
     };
@@ -86,7 +87,8 @@ pub async fn run(args: Args) -> ExitCode {
 /// Supervises the services of one file, with nothing prepared.
 pub async fn supervise_only(args: SuperviseArgs) -> ExitCode {
     let paths = Paths::new(args.root);
-    let config = match Config::load(&args.services) {
+    // Programs are always those of this system, wherever the files lie.
+    let config = match Config::load_verified(&args.services, Path::new("/")) {
         Ok(config) => config,
         Err(error) => return refuse(&paths, &error.to_string()),
     };
