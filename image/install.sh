@@ -12,7 +12,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 versioned=(opennebula opennebula-fireedge opennebula-flow opennebula-gate opennebula-tools)
 # What those packages only recommend, or leave to the administrator: file transfers to and from the hosts,
 # and the client that backs the database up.
-others=(opennebula-guacd openssh-client openssh-server rsync mariadb-client ca-certificates)
+others=(opennebula-guacd openssh-client openssh-server rsync mariadb-client sqlite3 ca-certificates)
 
 if [[ ! $ONE_VERSION =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]; then
   echo "ONE_VERSION is \"$ONE_VERSION\", and must be three numbers such as 7.0.0" >&2

@@ -15,16 +15,20 @@ pub(crate) mod database;
 pub mod files;
 pub mod layout;
 mod lock;
+mod migrate;
 mod remotes;
 pub mod render;
 pub(crate) mod ssh;
+mod tool;
 
 pub use credentials::CredentialsError;
 pub use database::DatabaseError;
 pub use files::FileError;
 pub use lock::Guard;
+pub use migrate::MigrateError;
 pub use render::RenderError;
 pub use ssh::SshError;
+pub use tool::ToolError;
 
 /// Why the front-end could not be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +42,9 @@ pub enum PrepareError {
     /// The database is none to start with.
     #[error("database: {0}")]
     Database(#[source] DatabaseError),
-    /// Another front-end has taken the database in the meantime.
-    #[error("database: {0}")]
-    Taken(String),
+    /// The database is not as this image needs it, and could not be brought there.
+    #[error("migrate: {0}")]
+    Migrate(#[source] MigrateError),
     /// oned's credentials are not settled.
     #[error("credentials: {0}")]
     Credentials(#[source] CredentialsError),
@@ -75,7 +79,7 @@ pub async fn prepare(
     settings: &Settings,
     paths: &Paths,
     board: &Board,
-    _tools: &Tools,
+    tools: &Tools,
 ) -> Result<Prepared, PrepareError> {
     let stage = board.stage("layout");
     let volume = lock::volume::take(paths, &stage).await;
@@ -91,8 +95,10 @@ pub async fn prepare(
     stage.done();
 
     let stage = board.stage("database");
-    let found = database::open(settings.clone(), paths, board, &stage, volume).await;
-    database::admit(&found.class, &found.settings, paths).map_err(PrepareError::Database)?;
+    let mut found = database::open(settings.clone(), paths, board, &stage, volume).await;
+    if !migrate::cut_off(paths).map_err(PrepareError::Migrate)? {
+        database::admit(&found.class, &found.settings, paths).map_err(PrepareError::Database)?;
+    }
     stage.done();
 
     // Before anything runs the vendor's database tool, which reads oned.conf.
@@ -100,6 +106,12 @@ pub async fn prepare(
     for path in render::render(&found.settings, paths).map_err(PrepareError::Render)? {
         tracing::debug!("render: wrote {}", path.display());
     }
+    stage.done();
+
+    let stage = board.stage("migrate");
+    migrate::settle(&mut found, paths, board, tools, &stage)
+        .await
+        .map_err(PrepareError::Migrate)?;
     stage.done();
 
     let stage = board.stage("credentials");

@@ -1,12 +1,16 @@
-//! `onedb version` and `onedb upgrade`: the schema's version and its way to this release's.
+//! `onedb version`, `backup`, `restore`, `upgrade` and `fsck`: the schema's version and its way to this release's.
 //!
-//! Exit codes: 0 current, 1 no tables, 2 the database is older, 3 it is newer, 255 error. The simulated migration writes
-//! the version rows; there is nothing else to change between these schemas here. Backup, restore and fsck
-//! are not simulated.
+//! Exit codes of `version`: 0 current, 1 not bootstrapped, 2 the database is older, 3 it is newer; 255 is any error. The
+//! migrators are the files of the installation; what a simulated one changes is the version rows, there is nothing
+//! else to change between these schemas here. fsck finds nothing.
+//!
+//! No Ruby runs here. A file that `RUBYOPT` would load into the real tool is honoured by what it does: the password and
+//! the options of the client programs are taken from `password` and `login.cnf` beside a file named preload.rb.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::clock;
 use crate::config::Config;
@@ -16,15 +20,23 @@ use crate::place::Place;
 use crate::release::Release;
 use crate::schema;
 
+mod dump;
+
 const ERROR: u8 = 255;
 const OLDER: u8 = 2;
 const NEWER: u8 = 3;
-/// What the source gives for a database without the version tables.
+/// What the source gives for a database without user 0.
 const NOT_BOOTSTRAPPED: u8 = 1;
 const EMPTY: &str = "Database is not correctly bootstraped.";
+/// What the source takes a database for that has user 0 and no version tables.
+const OLDEST: &str = "2.0";
 
-/// Steps that the release's tree carries: from, to.
-const MIGRATORS: &[(&str, &str)] = &[
+/// A file that makes migrations fail after the shared tables were migrated: `hang` in it makes them stay there until
+/// they are killed.
+const FAIL_MIGRATION: &str = "/usr/lib/onesim/fail-migration";
+
+/// Steps that the releases' trees carry: from, to.
+pub(crate) const MIGRATORS: &[(&str, &str)] = &[
     ("6.0.0", "6.2.0"),
     ("6.2.0", "6.4.0"),
     ("6.4.0", "6.6.0"),
@@ -36,6 +48,7 @@ const MIGRATORS: &[(&str, &str)] = &[
 ];
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of a command line")]
 struct Options {
     sqlite: Option<PathBuf>,
     server: Option<String>,
@@ -45,6 +58,17 @@ struct Options {
     name: String,
     kind: Option<String>,
     verbose: bool,
+    force: bool,
+    no_backup: bool,
+    dry: bool,
+    backup: Option<PathBuf>,
+    file: Option<PathBuf>,
+}
+
+/// A database with the way to it that the client programs take.
+struct Opened {
+    db: Db,
+    backend: dump::Backend,
 }
 
 /// The program `onedb`.
@@ -59,11 +83,27 @@ pub(crate) fn main(arguments: &[String]) -> u8 {
         return ERROR;
     };
     let release = Release::installed();
-    let done = connect(&options).and_then(|db| match command.as_str() {
-        "version" => Ok(version(&db, &release, &options)),
-        "upgrade" => upgrade(&db, &release, &options),
-        other => Err(format!("Command {other} is not simulated")),
-    });
+    let done = match (command.as_str(), &options.file) {
+        ("restore", None) => Err("Command restore requires one parameter".to_owned()),
+        // Before a connection: the file may be what is missing.
+        ("restore", Some(file)) if !file.exists() => Err(format!(
+            "File {} doesn't exist, backup restoration aborted.",
+            file.display()
+        )),
+        ("restore", Some(file)) => one_not_running()
+            .and_then(|()| backend(&options))
+            .and_then(|backend| Ok((backend.restore(file, options.force)?, 0))),
+        (command, file) => connect(&options).and_then(|opened| match command {
+            "version" => Ok(version(&opened.db, &release, &options)),
+            "upgrade" => upgrade(&opened, &release, &options),
+            "backup" => {
+                let file = file.clone().unwrap_or_else(|| opened.backend.default_file());
+                Ok((opened.backend.backup(&file, options.force)?, 0))
+            }
+            "fsck" => fsck(&opened, &release, &options),
+            other => Err(format!("Command {other} is not simulated")),
+        }),
+    };
     match done {
         Ok((text, code)) => {
             print!("{text}");
@@ -86,7 +126,9 @@ fn options(given: &[String]) -> Option<Options> {
     while let Some(name) = rest.next() {
         match name.as_str() {
             "-v" | "--verbose" => options.verbose = true,
-            "-f" | "--force" | "--no-backup" => {}
+            "-f" | "--force" => options.force = true,
+            "--no-backup" => options.no_backup = true,
+            "--dry" => options.dry = true,
             "-s" | "--sqlite" => options.sqlite = Some(PathBuf::from(rest.next()?)),
             "-S" | "--server" => options.server = Some(rest.next()?.clone()),
             "-P" | "--port" => options.port = rest.next()?.parse().ok()?,
@@ -94,19 +136,19 @@ fn options(given: &[String]) -> Option<Options> {
             "-p" | "--password" => options.password = Some(rest.next()?.clone()),
             "-d" | "--dbname" => options.name.clone_from(rest.next()?),
             "-t" | "--type" => options.kind = Some(rest.next()?.clone()),
-            "--backup" => {
-                rest.next()?;
-            }
+            "-b" | "--backup" => options.backup = Some(PathBuf::from(rest.next()?)),
+            name if name.starts_with('-') => return None,
+            file if options.file.is_none() => options.file = Some(PathBuf::from(file)),
             _ => return None,
         }
     }
     Some(options)
 }
 
-/// Opens the database of the options, else of oned.conf.
-fn connect(options: &Options) -> Result<Db, String> {
+/// The database of the options, else of oned.conf.
+fn backend(options: &Options) -> Result<dump::Backend, String> {
     if let Some(file) = &options.sqlite {
-        return sqlite(file);
+        return Ok(dump::Backend::Sqlite(file.clone()));
     }
     let explicit = options.server.is_some() || options.kind.as_deref() == Some("mysql");
     if explicit {
@@ -115,34 +157,29 @@ fn connect(options: &Options) -> Result<Db, String> {
             .clone()
             .or_else(|| std::env::var("ONE_DB_PASSWORD").ok())
             .ok_or("a password is needed: -p or ONE_DB_PASSWORD")?;
-        return mysql(MysqlAddress {
+        return Ok(dump::Backend::mysql(MysqlAddress {
             server: options.server.clone().unwrap_or_else(|| "localhost".to_owned()),
             port: options.port,
             user: options.user.clone(),
             password,
             name: options.name.clone(),
-        });
+        }));
     }
     let place = Place::from_environment();
     let config = Config::load(&place).map_err(|e| format!("Unable to parse oned.conf: {}", e.trim()))?;
     match config.get_in("DB", "BACKEND", "") {
-        "sqlite" => sqlite(&place.var().join("one.db")),
-        "mysql" => mysql(mysql_address(&config)),
+        "sqlite" => Ok(dump::Backend::Sqlite(place.var().join("one.db"))),
+        "mysql" => Ok(dump::Backend::mysql(mysql_address(&config))),
         _ => Err("DB BACKEND must be sqlite or mysql.".to_owned()),
     }
 }
 
-fn sqlite(file: &Path) -> Result<Db, String> {
-    if !file.exists() {
-        return Err(format!("File {} doesn't exist", file.display()));
-    }
-    Db::sqlite(file, 2500).map_err(|e| e.0)
-}
-
-fn mysql(mut address: MysqlAddress) -> Result<Db, String> {
-    // The real tool puts the password into a URL and turns blanks into '+': observed as a refused login.
-    address.password = address.password.replace(' ', "+");
-    Db::existing_mysql(address).map_err(|e| e.0)
+fn connect(options: &Options) -> Result<Opened, String> {
+    let backend = backend(options)?;
+    Ok(Opened {
+        db: backend.connect()?,
+        backend,
+    })
 }
 
 fn number(version: &str) -> Vec<u32> {
@@ -154,11 +191,19 @@ struct Versions {
     local: String,
 }
 
-/// The versions in the database; `None` when it has no such tables.
+/// The versions in the database; `None` when it has no user 0 and no such tables.
 fn read(db: &Db) -> Option<Versions> {
-    Some(Versions {
-        shared: schema::version_in(db, "db_versioning")?,
-        local: schema::version_in(db, "local_db_versioning")?,
+    let versions = (
+        schema::version_in(db, "db_versioning"),
+        schema::version_in(db, "local_db_versioning"),
+    );
+    if let (Some(shared), Some(local)) = versions {
+        return Some(Versions { shared, local });
+    }
+    let users = db.query("SELECT oid FROM user_pool WHERE oid = 0", &[]).ok()?;
+    (!users.is_empty()).then(|| Versions {
+        shared: OLDEST.to_owned(),
+        local: OLDEST.to_owned(),
     })
 }
 
@@ -193,28 +238,64 @@ fn version(db: &Db, release: &Release, options: &Options) -> (String, u8) {
     (text, code)
 }
 
-fn upgrade(db: &Db, release: &Release, options: &Options) -> Result<(String, u8), String> {
+fn upgrade(opened: &Opened, release: &Release, options: &Options) -> Result<(String, u8), String> {
     one_not_running()?;
-    let found = read(db).ok_or(EMPTY)?;
+    let found = read(&opened.db).ok_or(EMPTY)?;
     let wanted = release.schema();
     if number(&found.local) >= number(wanted) && number(&found.shared) >= number(wanted) {
         return Ok(("Database schema is up to date.\n".to_owned(), 0));
     }
     let mut text = String::new();
-    for (table, said, mut at) in [
-        ("db_versioning", "shared", found.shared),
-        ("local_db_versioning", "local", found.local),
+    let backup = if options.no_backup {
+        None
+    } else {
+        let file = options
+            .backup
+            .clone()
+            .unwrap_or_else(|| opened.backend.default_file());
+        text.push_str(&opened.backend.backup(&file, options.force)?);
+        Some(file)
+    };
+    let Err(why) = migrate(opened, &found, wanted, options.verbose, &mut text) else {
+        return Ok((text, 0));
+    };
+    let _ = writeln!(text, "\n{why}\n\nThe database will be restored");
+    match backup {
+        Some(file) => text.push_str(&opened.backend.restore(&file, true)?),
+        None => text.push_str(
+            "WARNING: No backup has been restored as --no-backup flag was set. Note that DB state migh be inconsistent.\n",
+        ),
+    }
+    Ok((text, ERROR))
+}
+
+/// First the shared tables, then the local ones, as far as there are migrators.
+fn migrate(
+    opened: &Opened,
+    found: &Versions,
+    wanted: &str,
+    verbose: bool,
+    text: &mut String,
+) -> Result<(), String> {
+    for (table, said, from) in [
+        ("db_versioning", "shared", &found.shared),
+        ("local_db_versioning", "local", &found.local),
     ] {
         let _ = writeln!(text, "\n>>> Running migrators for {said} tables");
-        while let Some((_, to)) = MIGRATORS
+        if said == "local" {
+            fail_on_request()?;
+        }
+        let steps = migrators(said);
+        let mut at = from.clone();
+        while let Some((_, to)) = steps
             .iter()
             .find(|(from, to)| *from == at && number(to) <= number(wanted))
         {
-            if options.verbose {
+            if verbose {
                 let _ = writeln!(text, "  > Running migrator {at}_to_{to}");
             }
-            write_version(db, table, &at, to)?;
-            (*to).clone_into(&mut at);
+            write_version(&opened.db, table, &at, to)?;
+            at.clone_from(to);
         }
         if at != wanted {
             return Err(format!(
@@ -222,6 +303,66 @@ fn upgrade(db: &Db, release: &Release, options: &Options) -> Result<(String, u8)
             ));
         }
     }
+    Ok(())
+}
+
+/// The steps that are installed for the shared or the local tables; all that are known where no file is.
+fn migrators(part: &str) -> Vec<(String, String)> {
+    let installed: Vec<_> = fs::read_dir(Place::from_environment().onedb().join(part))
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let (from, to) = name.strip_suffix(".rb")?.split_once("_to_")?;
+            Some((from.to_owned(), to.to_owned()))
+        })
+        .collect();
+    if installed.is_empty() {
+        MIGRATORS
+            .iter()
+            .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+            .collect()
+    } else {
+        installed
+    }
+}
+
+fn fail_on_request() -> Result<(), String> {
+    let asked = std::env::var("ONESIM_FAIL_MIGRATION")
+        .ok()
+        .or_else(|| fs::read_to_string(FAIL_MIGRATION).ok());
+    match asked.as_deref().map(str::trim) {
+        None => Ok(()),
+        Some("hang") => loop {
+            std::thread::park();
+        },
+        Some(_) => Err("Mysql2::Error: this migrator fails by /usr/lib/onesim/fail-migration".to_owned()),
+    }
+}
+
+/// Needs the release's schema, makes a backup and finds nothing. Exit code 1 for errors in the database exists since 7.2.
+fn fsck(opened: &Opened, release: &Release, options: &Options) -> Result<(String, u8), String> {
+    if !options.dry {
+        one_not_running()?;
+    }
+    let found = read(&opened.db).ok_or(EMPTY)?;
+    let wanted = release.schema();
+    if found.local != wanted || found.shared != wanted {
+        return Err(format!(
+            "Version mismatch: fsck file is for version\nShared: {wanted}, Local: {wanted}\n\nCurrent database is version\nShared: {}, Local: {}",
+            found.shared, found.local
+        ));
+    }
+    let mut text = String::new();
+    if !options.dry {
+        let file = options
+            .backup
+            .clone()
+            .unwrap_or_else(|| opened.backend.default_file());
+        text.push_str(&opened.backend.backup(&file, options.force)?);
+    }
+    text.push_str("Total errors found: 0\nTotal errors repaired: 0\nTotal errors unrepaired: 0\n");
     Ok((text, 0))
 }
 

@@ -44,6 +44,11 @@ impl Place {
         self.at("lib/mads", "/usr/lib/one/mads")
     }
 
+    /// The migration tool's schema and migrators.
+    pub(crate) fn onedb(&self) -> PathBuf {
+        self.at("lib/ruby/onedb", "/usr/lib/one/ruby/onedb")
+    }
+
     /// The lock file of oned, an empty one created with `O_EXCL`.
     pub(crate) fn lock(&self) -> PathBuf {
         self.at("var/lock/.lock", "/var/lock/one/one")

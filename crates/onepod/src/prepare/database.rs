@@ -102,7 +102,6 @@ pub(crate) struct Found {
     /// What the database is to this image.
     pub(crate) class: Class,
     /// Bytes that its data takes.
-    #[expect(dead_code, reason = "for the migration")]
     pub(crate) bytes: u64,
     /// Keeps other front-ends away.
     pub(crate) guard: Guard,
@@ -218,7 +217,6 @@ fn judged(contents: Result<Contents, String>, needed: Option<&Versions>) -> (Cla
 }
 
 /// Looks at the database once more, after its contents were changed.
-#[expect(dead_code, reason = "for the migration")]
 pub(crate) async fn look_again(settings: &Settings, paths: &Paths) -> Result<Class, String> {
     let contents = match settings.database() {
         Database::Sqlite => sqlite::look(&paths.sqlite())?,

@@ -7,6 +7,8 @@ use std::process::Command;
 
 use super::{Failed, at, output};
 use crate::cli;
+use crate::onedb::MIGRATORS;
+use crate::release::Release;
 
 /// How many packages there are.
 pub(crate) const COUNT: usize = 8;
@@ -187,6 +189,32 @@ fn rubygems() -> Package {
     }
 }
 
+/// What the migration tool says of itself in files: the schema that it needs, and its steps.
+fn migration_tool(release: &str) -> Vec<(String, Item)> {
+    const HOME: &str = "/usr/lib/one/ruby/onedb";
+    let schema = Release::new(release).schema();
+    let constants = format!(
+        "class OneDBBacKEnd\n    LATEST_DB_VERSION = '{schema}'\n    LATEST_LOCAL_DB_VERSION = '{schema}'\nend\n"
+    );
+    let mut items = vec![(
+        format!("{HOME}/database_schema.rb"),
+        Item::Owned(constants.into_bytes(), 0o644),
+    )];
+    let last = MIGRATORS
+        .iter()
+        .position(|(_, to)| *to == schema)
+        .map_or(0, |place| place + 1);
+    for (from, to) in MIGRATORS.iter().take(last) {
+        for part in ["shared", "local"] {
+            items.push((
+                format!("{HOME}/{part}/{from}_to_{to}.rb"),
+                Item::Owned(b"# Simulated: onedb itself knows what to do.\n".to_vec(), 0o644),
+            ));
+        }
+    }
+    items
+}
+
 fn core(release: &str) -> Package {
     let mut items = vec![
         link("/usr/bin/oned".to_owned(), PROGRAM),
@@ -244,6 +272,7 @@ fn core(release: &str) -> Package {
     for mad in MADS {
         items.push(link(format!("/usr/lib/one/mads/{mad}"), PROGRAM));
     }
+    items.extend(migration_tool(release));
     for (driver, actions) in [
         ("tm/dummy", ["clone", "delete", "mv"]),
         ("vmm/dummy", ["deploy", "cancel", "shutdown"]),

@@ -1,5 +1,6 @@
 //! What a database does to the daemon: absent, refused, lost, too old, too new.
 
+use std::fs;
 use std::path::Path;
 
 use crate::front_end::{FrontEnd, PASSWORD, http, said, until};
@@ -226,7 +227,7 @@ fn machines_are_known_after_a_restart() {
     let front = FrontEnd::with_dummy_drivers();
     let mut oned = front.up();
     let template = front.path("ds");
-    std::fs::write(&template, "NAME = shared\nTYPE = SYSTEM_DS\nTM_MAD = dummy\n").unwrap();
+    fs::write(&template, "NAME = shared\nTYPE = SYSTEM_DS\nTM_MAD = dummy\n").unwrap();
     let run = |arguments: &[&str]| said(&front.run(arguments));
     assert_eq!(run(&["onedatastore", "create", path(&template)]), "ID: 100\n");
     assert_eq!(
@@ -265,7 +266,7 @@ fn a_machine_waits_without_a_monitored_shared_system_datastore() {
         run(&["onevm", "show", "0", "-x"]).contains("Cannot dispatch VM: No system datastores found")
     });
     let update = front.path("update");
-    std::fs::write(&update, "TM_MAD = dummy\n").unwrap();
+    fs::write(&update, "TM_MAD = dummy\n").unwrap();
     assert_eq!(run(&["onedatastore", "update", "0", path(&update), "-a"]), "");
     until("the VM runs after the next monitoring and the retry", || {
         run(&["onevm", "list", "-x"]).contains("<STATE>3</STATE><LCM_STATE>3</LCM_STATE>")
@@ -289,7 +290,7 @@ fn a_host_without_its_monitoring_driver_stays_in_init_and_monitord_says_why() {
     front.run(&["onehost", "create", "dummy1", "-i", "dummy", "-v", "dummy"]);
     front.run(&["onehost", "create", "kvm1", "-i", "kvm", "-v", "kvm"]);
     let complaints = || {
-        let log = std::fs::read_to_string(front.path("var/monitor.log")).unwrap_or_default();
+        let log = fs::read_to_string(front.path("var/monitor.log")).unwrap_or_default();
         log.matches("[HMM][E]: start_monitor: Cannot find driver dummy\n")
             .count()
     };
@@ -306,7 +307,7 @@ fn a_machine_on_a_host_without_its_hypervisor_driver_does_not_boot() {
     let front = FrontEnd::with_dummy_drivers();
     let _oned = front.up();
     let template = front.path("ds");
-    std::fs::write(&template, "NAME = shared\nTYPE = SYSTEM_DS\nTM_MAD = dummy\n").unwrap();
+    fs::write(&template, "NAME = shared\nTYPE = SYSTEM_DS\nTM_MAD = dummy\n").unwrap();
     let run = |arguments: &[&str]| said(&front.run(arguments));
     run(&["onedatastore", "create", path(&template)]);
     run(&["onehost", "create", "odd", "-i", "dummy", "-v", "no-such-driver"]);
@@ -323,4 +324,105 @@ fn a_machine_on_a_host_without_its_hypervisor_driver_does_not_boot() {
         "{}",
         front.log()
     );
+}
+
+/// Logs in by the file that is preloaded into the real tool, with a password that its command lines cannot carry.
+#[test]
+fn onedb_dumps_migrates_and_restores_without_a_secret_in_any_argument() {
+    const SECRET: &str = "two words, a 'quote' and a \"#%+";
+    let server = MariaDb::new();
+    let _running = server.start();
+    let quoted = SECRET.replace('\'', "''");
+    server.sql(&format!(
+        "CREATE USER 'blank'@'%' IDENTIFIED BY '{quoted}'; GRANT ALL ON opennebula.* TO 'blank'@'%'"
+    ));
+    let mut front = FrontEnd::new();
+    front.configure(&server.vector(mariadb::PASSWORD));
+    front.up().stop();
+    let preload = front.path("preload.rb");
+    let port = server.port.to_string();
+    let option = format!(
+        "[client]\nprotocol=tcp\nhost=127.0.0.1\nport={port}\nuser=blank\npassword=\"{}\"\n",
+        SECRET.replace('"', "\\\"")
+    );
+    fs::write(&preload, "").unwrap();
+    fs::write(front.path("password"), SECRET).unwrap();
+    fs::write(front.path("login.cnf"), option).unwrap();
+    front.release = "7.2.0";
+    let dump = front.path("dump.sql").display().to_string();
+    let run = |arguments: &[&str], more: &[(&str, &str)]| {
+        let login = [
+            "-t",
+            "mysql",
+            "-S",
+            "127.0.0.1",
+            "-P",
+            &port,
+            "-u",
+            "blank",
+            "-d",
+            "opennebula",
+            "-p",
+            "none",
+        ];
+        let ruby = format!("-r{}", preload.display());
+        let mut environment = vec![("RUBYOPT", ruby.as_str())];
+        environment.extend(more);
+        let output = front.run_with(&[&["onedb"], arguments, &login].concat(), &environment);
+        (output.status.code(), said(&output))
+    };
+    assert_eq!(run(&["version"], &[]).0, Some(2));
+    let (code, text) = run(&["backup", &dump], &[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(fs::read_to_string(&dump).unwrap().contains("-- Dump completed"));
+    assert_eq!(
+        run(&["backup", &dump], &[]).0,
+        Some(255),
+        "an existing file is kept"
+    );
+
+    // Half-way: the shared tables are new and the local ones old, as the vendor's order has it.
+    let (code, text) = run(&["upgrade", "--no-backup"], &[("ONESIM_FAIL_MIGRATION", "fail")]);
+    assert_eq!(code, Some(255), "{text}");
+    assert!(text.contains("No backup has been restored"), "{text}");
+    let versions = || server.sql("SELECT version FROM opennebula.db_versioning ORDER BY oid");
+    assert_eq!(versions(), "7.0.0\n7.2.0\n");
+    let (code, text) = run(&["restore", &dump, "-f"], &[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(versions(), "7.0.0\n");
+
+    let (code, text) = run(&["upgrade", "-v", "--no-backup"], &[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(run(&["version"], &[]).0, Some(0));
+    assert_eq!(run(&["fsck", "--dry"], &[]).0, Some(0));
+    assert_eq!(run(&["restore", &dump], &[]).0, Some(255), "only by force");
+    // Without the preloaded file the stand-in for the password is what the server refuses.
+    let plain = front.run(&[
+        "onedb",
+        "version",
+        "-S",
+        "127.0.0.1",
+        "-P",
+        &port,
+        "-u",
+        "blank",
+        "-p",
+        "none",
+    ]);
+    assert_eq!(plain.status.code(), Some(255));
+}
+
+#[test]
+fn onedb_restores_an_sqlite_file() {
+    let mut front = FrontEnd::new();
+    front.up().stop();
+    front.release = "7.4.0";
+    let onedb = |arguments: &[&str]| front.run(&[&["onedb"], arguments].concat()).status.code();
+    let dump = front.path("dump.sql").display().to_string();
+    assert_eq!(onedb(&["backup", &dump]), Some(0));
+    assert_eq!(onedb(&["upgrade", "--no-backup"]), Some(0));
+    assert_eq!(onedb(&["version"]), Some(0));
+    assert_eq!(onedb(&["restore", &dump]), Some(255));
+    assert_eq!(onedb(&["restore", &dump, "-f"]), Some(0));
+    assert_eq!(onedb(&["version"]), Some(2));
 }

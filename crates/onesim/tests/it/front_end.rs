@@ -176,6 +176,13 @@ impl FrontEnd {
         self.command(PROGRAM).args(arguments).output().unwrap()
     }
 
+    /// The same with more in the environment.
+    pub(crate) fn run_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Output {
+        let mut command = self.command(PROGRAM);
+        command.args(arguments).envs(more.iter().copied());
+        command.output().unwrap()
+    }
+
     /// Starts oned; its stderr goes to a file.
     pub(crate) fn start(&self) -> Daemon {
         let log = self.path("stderr");

@@ -213,7 +213,6 @@ pub(crate) async fn elsewhere(connection: &mut Conn, server: &MySql) -> Vec<Stri
 }
 
 /// Makes the database if it is missing: a restore that was cut off may have dropped it and not made it again.
-#[expect(dead_code, reason = "for the migration")]
 pub(crate) async fn make(connection: &mut Conn, server: &MySql) -> Result<(), Cause> {
     within(LIMIT, async {
         connection

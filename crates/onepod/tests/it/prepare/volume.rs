@@ -31,8 +31,16 @@ async fn a_fresh_volume_gets_all_that_oned_needs_and_no_service_credentials() {
         .collect();
     assert_eq!(
         names,
-        ["layout", "remotes", "database", "render", "credentials", "ssh"]
-            .map(|name| (name, StageState::Done))
+        [
+            "layout",
+            "remotes",
+            "database",
+            "render",
+            "migrate",
+            "credentials",
+            "ssh"
+        ]
+        .map(|name| (name, StageState::Done))
     );
     assert_eq!(notes(&stages), "");
     let auth: Vec<_> = fs::read_dir(front.paths.auth_dir())
