@@ -154,6 +154,12 @@ impl Paths {
         self.own_data().join("ssh_config")
     }
 
+    /// Directories for temporary files.
+    #[must_use]
+    pub fn temporary(&self) -> [PathBuf; 2] {
+        ["tmp", "var/tmp"].map(|path| self.root.join(path))
+    }
+
     /// The users of the system.
     #[must_use]
     pub fn passwd(&self) -> PathBuf {

@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::Access;
 use tempfile::NamedTempFile;
 
 /// How the names of unfinished files begin; a start that was killed may leave some.
@@ -187,6 +188,12 @@ pub(crate) fn directory(path: &Path, mode: u32) -> Result<(), FileError> {
         .mode(mode)
         .create(path)
         .map_err(failed("make the directory", path))
+}
+
+/// Refuses a directory in which nothing can be made: services that find out later say less about it.
+pub(crate) fn writable(path: &Path) -> Result<(), FileError> {
+    rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|error| failed("write in", path)(error.into()))
 }
 
 /// Makes a directory for secrets, and closes one that stands open; removes what a killed start left unfinished there.

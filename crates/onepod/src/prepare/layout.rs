@@ -1,8 +1,8 @@
 //! Stage layout: directories, oned's stale lock, and /etc/one as the image ships it.
 //!
 //! `/etc/one` starts from the image every time, so that an upgrade cannot inherit old configuration. What exists on the
-//! volume stays as it is; the remotes have a stage of their own. The volume's root and the other mount points belong to root in a pod: neither their mode nor
-//! their times are touched.
+//! volume stays as it is; the remotes have a stage of their own. The volume's root and the other mount points belong to
+//! root in a pod: neither their mode nor their times are touched.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,6 +35,17 @@ fn directories(paths: &Paths) -> Result<(), FileError> {
         (paths.lock(), 0o755),
         (paths.run_one(), 0o750),
         (paths.run_onepod(), 0o755),
+    ] {
+        files::directory(&path, mode)?;
+        files::writable(&path)?;
+    }
+    // Drivers unpack and upload there; where there is none, nobody needs it.
+    for path in paths.temporary() {
+        if path.exists() {
+            files::writable(&path)?;
+        }
+    }
+    for (path, mode) in [
         (paths.datastores(), 0o755),
         (paths.datastores().join("0"), 0o755),
         (paths.datastores().join("1"), 0o755),

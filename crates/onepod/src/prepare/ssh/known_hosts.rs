@@ -1,7 +1,7 @@
 //! `known_hosts`: the host keys that are pinned by the settings, above those that the SSH client has learned. Pure.
 //!
 //! A learned line that contradicts a pinned one would be accepted beside it, so it is taken out. The format is that of
-//! sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". Two names that are both hashed cannot be compared.
+//! `sshd(8)`, `SSH_KNOWN_HOSTS FILE FORMAT`. Two names that are both hashed cannot be compared.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -34,20 +34,19 @@ pub(super) fn settle(paths: &Paths, note: Note<'_>) -> Result<Option<String>, Ss
 
 /// The host key: hypervisors remember it, so it is made once.
 fn host_key(path: &Path, note: Note<'_>) -> Result<Option<String>, SshError> {
-    let key = match files::read_text(path)? {
-        Some(text) => match SshKey::parse(&text) {
+    let key = if let Some(text) = files::read_text(path)? {
+        match SshKey::parse(&text) {
             Ok(key) => key,
             Err(error) => {
                 note(&format!("the host key {} is {error}; it stays", path.display()));
                 return Ok(None);
             }
-        },
-        None => {
-            let key = SshKey::generate()?;
-            files::write(path, key.pem().expose().as_bytes(), 0o600)?;
-            tracing::info!("ssh: made the front-end's host key {}", path.display());
-            key
         }
+    } else {
+        let key = SshKey::generate()?;
+        files::write(path, key.pem().expose().as_bytes(), 0o600)?;
+        tracing::info!("ssh: made the front-end's host key {}", path.display());
+        key
     };
     files::close(path, 0o600)?;
     let public = path.with_added_extension("pub");

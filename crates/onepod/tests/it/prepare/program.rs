@@ -131,12 +131,42 @@ fn a_volume_of_somebody_else_is_refused_with_the_way_out() {
     assert_eq!(code, 1, "{text}");
     let owner = fs::metadata(&data).unwrap().uid();
     for part in [
-        "datastores".to_owned(),
+        format!("cannot write in {}", data.display()),
         format!("{} belongs to {owner}:", data.display()),
         "mode 0555".to_owned(),
         "fsGroup: ".to_owned(),
     ] {
         assert!(text.contains(&part), "{part} is not in\n{text}");
+    }
+}
+
+/// A root file system that cannot be written, with one of the volumes that a pod needs forgotten.
+#[test]
+fn a_place_that_cannot_be_written_is_refused_by_name() {
+    let directories = "etc/one run/one run/lock/one run/onepod var/log/one var/lib/one tmp var/tmp";
+    for forgotten in [
+        "etc/one",
+        "run/one",
+        "run/lock/one",
+        "run/onepod",
+        "var/log/one",
+        "var/tmp",
+    ] {
+        let front = Front::new();
+        let script = format!(
+            "cd \"$1\" && mkdir -p {directories} && mount --bind . . && cd \"$1\" && \
+             for place in {directories}; do [ $place = {forgotten} ] || mount -t tmpfs tmpfs $place; done && \
+             mount -o remount,bind,ro \"$1\" && exec \"$0\" run --root \"$1\""
+        );
+        let (mut command, _) = in_mount_namespace(&front, &script);
+        let (code, text) = output(&mut command);
+        assert_eq!(code, 1, "{text}");
+        for part in [
+            &format!("cannot write in {}/{forgotten}", front.dir.path().display()),
+            "emptyDir",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
     }
 }
 
