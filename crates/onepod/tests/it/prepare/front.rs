@@ -79,8 +79,12 @@ impl Front {
             &paths.passwd(),
             &format!("oneadmin:x:{uid}:0::/var/lib/one:/bin/bash\n"),
         );
-        let deploy = paths.pristine_data().join("remotes/vmm/kvm/deploy");
-        fs::set_permissions(deploy, Permissions::from_mode(0o755)).unwrap();
+        // What services.toml names has to be in the image.
+        let sleep = dir.path().join("bin/sleep");
+        put(&sleep, "");
+        for program in [sleep, paths.pristine_data().join("remotes/vmm/kvm/deploy")] {
+            fs::set_permissions(program, Permissions::from_mode(0o755)).unwrap();
+        }
         Self {
             dir,
             paths,
