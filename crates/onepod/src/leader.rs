@@ -31,30 +31,40 @@ pub async fn watch(paths: &Paths, endpoint: &Endpoint, handle: &Handle) {
         PERIOD.as_secs()
     );
     handle.set_leader(false);
-    let mut leads = false;
-    let mut unanswered = 0_u32;
+    let mut leads = Leads::default();
     loop {
-        let answer = ask(paths, endpoint).await;
-        unanswered = if answer.is_some() {
+        leads.step(ask(paths, endpoint).await, handle);
+        sleep(PERIOD).await;
+    }
+}
+
+/// What was told last, and since when nobody has answered.
+#[derive(Debug, Default)]
+struct Leads {
+    told: bool,
+    unanswered: u32,
+}
+
+impl Leads {
+    fn step(&mut self, answer: Option<bool>, handle: &Handle) {
+        self.unanswered = if answer.is_some() {
             0
         } else {
-            unanswered.saturating_add(1)
+            self.unanswered.saturating_add(1)
         };
-        let now = answer.unwrap_or(leads && unanswered < UNANSWERED);
-        if now != leads {
-            leads = now;
-            tracing::info!(
-                "this front-end {} its zone{}",
-                if leads { "leads" } else { "does not lead" },
-                if unanswered > 0 {
-                    ", as far as anybody knows: oned does not say"
-                } else {
-                    ""
-                }
-            );
-            handle.set_leader(leads);
+        let now = answer.unwrap_or(self.told && self.unanswered < UNANSWERED);
+        if now == self.told {
+            return;
         }
-        sleep(PERIOD).await;
+        self.told = now;
+        match answer {
+            Some(true) => tracing::info!("this front-end leads its zone"),
+            Some(false) => tracing::info!("this front-end does not lead its zone"),
+            None => tracing::warn!(
+                "oned does not say any more whether this front-end leads its zone: taken as no"
+            ),
+        }
+        handle.set_leader(now);
     }
 }
 
@@ -90,7 +100,97 @@ async fn ask(paths: &Paths, endpoint: &Endpoint) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::supervisor::handle::{self, Command, Commands};
+
+    /// An oned in this state of its zone; without one it does not answer.
+    async fn oned(state: &Arc<Mutex<Option<u8>>>) -> Endpoint {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/RPC2", listener.local_addr().unwrap());
+        let state = Arc::clone(state);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 8192];
+                let _ = stream.read(&mut request).await;
+                let Some(state) = *state.lock().unwrap() else {
+                    continue;
+                };
+                let body = format!(
+                    "<methodResponse><params><param><value><array><data><value><boolean>1</boolean></value><value>\
+                     <string>&lt;RAFT&gt;&lt;SERVER_ID&gt;1&lt;/SERVER_ID&gt;&lt;STATE&gt;{state}&lt;/STATE&gt;\
+                     &lt;/RAFT&gt;</string></value></data></array></value></param></params></methodResponse>"
+                );
+                let head =
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nConnection: close\r\nContent-Length: ";
+                let answer = format!("{head}{}\r\n\r\n{body}", body.len());
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        endpoint.parse().unwrap()
+    }
+
+    fn front(server_id: &str) -> (tempfile::TempDir, Paths) {
+        let dir = tempfile::TempDir::new().unwrap();
+        let paths = Paths::new(dir.path());
+        fs::create_dir_all(paths.etc_one()).unwrap();
+        fs::create_dir_all(paths.auth_dir()).unwrap();
+        fs::write(paths.one_auth(), "oneadmin:pw\n").unwrap();
+        let text = format!("FEDERATION = [ SERVER_ID = {server_id} ]\n");
+        fs::write(paths.oned_conf(), text).unwrap();
+        (dir, paths)
+    }
+
+    fn told(commands: &mut Commands) -> Vec<bool> {
+        std::iter::from_fn(|| commands.take())
+            .map(|command| match command {
+                Command::Leader(leads) => leads,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn one_that_is_alone_leads_and_asks_nobody() {
+        let (_dir, paths) = front("-1");
+        let (handle, mut commands) = handle::channel();
+        let nobody = "http://127.0.0.1:1/RPC2".parse().unwrap();
+        watch(&paths, &nobody, &handle).await;
+        assert_eq!(told(&mut commands), [true]);
+    }
+
+    #[tokio::test]
+    async fn one_of_several_leads_while_its_oned_says_so() {
+        let (_dir, paths) = front("1");
+        let (handle, mut commands) = handle::channel();
+        let state = Arc::new(Mutex::new(Some(2)));
+        let endpoint = oned(&state).await;
+        let mut leads = Leads::default();
+        for (answer, expected) in [
+            (Some(2), vec![]),
+            (Some(3), vec![true]),
+            (Some(3), vec![]),
+            // An election, then two questions that get lost.
+            (Some(1), vec![false]),
+            (Some(3), vec![true]),
+            (None, vec![]),
+            (None, vec![]),
+            (Some(3), vec![]),
+            // It is gone: what it said last does not hold for ever.
+            (None, vec![]),
+            (None, vec![]),
+            (None, vec![false]),
+            (None, vec![]),
+        ] {
+            *state.lock().unwrap() = answer;
+            leads.step(ask(&paths, &endpoint).await, &handle);
+            assert_eq!(told(&mut commands), expected, "{answer:?}");
+        }
+    }
 
     #[test]
     fn only_a_server_with_a_number_in_its_zone_is_one_of_several() {

@@ -17,11 +17,11 @@ pub struct Commands {
 }
 
 /// Where the answer to a request goes.
-pub(super) type Reply = oneshot::Sender<Result<(), CommandError>>;
+pub(crate) type Reply = oneshot::Sender<Result<(), CommandError>>;
 
 /// One request.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Restart { name: String, reply: Reply },
     RunTask { name: String, reply: Reply },
     Leader(bool),
@@ -115,7 +115,7 @@ impl Commands {
     }
 
     /// The next request, if there is one already.
-    pub(super) fn take(&mut self) -> Option<Command> {
+    pub(crate) fn take(&mut self) -> Option<Command> {
         self.commands.try_recv().ok()
     }
 }

@@ -22,6 +22,10 @@ use crate::prepare::credentials::login;
 /// Time between two questions to a service that is not ready.
 const EAGER: Duration = Duration::from_millis(50);
 
+/// A service that is not ready after this long is asked as rarely as one that was ready before: whatever it waits for, it
+/// is not a start any more.
+const EAGER_FOR: Duration = Duration::from_secs(30);
+
 /// Time between two questions to an essential service that is ready.
 const STEADY: Duration = Duration::from_secs(5);
 
@@ -92,6 +96,7 @@ impl Probe {
     pub async fn watch(self, tell: impl Fn(Result<(), String>), count: impl Fn(Duration, bool)) {
         let mut before: Option<Result<(), String>> = None;
         let mut was_ready = false;
+        let began = Instant::now();
         loop {
             let asked = Instant::now();
             let answer = match timeout(PATIENCE, self.ask()).await {
@@ -116,7 +121,7 @@ impl Probe {
                 (Question::Notify(_), true) => return,
                 (Question::Notify(_), false) => {}
                 (_, true) => sleep_until(next_beat(self.steady)).await,
-                (_, false) if was_ready => sleep(RETURNING).await,
+                (_, false) if was_ready || began.elapsed() > EAGER_FOR => sleep(RETURNING).await,
                 (_, false) => sleep(EAGER).await,
             }
         }

@@ -106,6 +106,48 @@ async fn oned_is_ready_when_its_boolean_is_true_and_the_password_is_read_anew_ea
     }
 }
 
+/// An oned that knows one password.
+async fn oned_with(password: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !String::from_utf8_lossy(&request).contains("</methodCall>") {
+                let mut buffer = [0; 4096];
+                let read = stream.read(&mut buffer).await.unwrap();
+                request.extend_from_slice(&buffer[..read]);
+            }
+            let known = String::from_utf8_lossy(&request).contains(&format!(":{password}<"));
+            let body = if known { GOOD } else { LOST };
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nConnection: close\r\nContent-Length: ";
+            let answer = format!("{head}{}\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+// A rotation that was cut off between the database and one_auth must not keep oned from becoming ready.
+#[tokio::test]
+async fn a_password_that_is_being_rotated_shows_that_oned_does_its_work() {
+    let directory = tempfile::tempdir().unwrap();
+    let auth_file = directory.path().join("one_auth");
+    let readiness = Readiness::XmlRpc(format!("http://{}/RPC2", oned_with("new").await).parse().unwrap());
+    let probe = Probe::new(&readiness, run(&auth_file)).unwrap();
+    fs::write(&auth_file, "oneadmin:old\n").unwrap();
+    let cause = probe.ask().await.unwrap_err();
+    for part in [
+        "lost its database",
+        "another password than",
+        "set ONEADMIN_PASSWORD",
+    ] {
+        assert!(cause.contains(part), "{part} is not in {cause}");
+    }
+    fs::write(directory.path().join("one_auth.pending"), "oneadmin:new\n").unwrap();
+    assert_eq!(probe.ask().await, Ok(()));
+}
+
 #[tokio::test]
 async fn a_service_that_notifies_is_ready_when_it_says_so() {
     let directory = tempfile::tempdir().unwrap();
