@@ -20,7 +20,7 @@ pub enum Verb {
     Run(run::Args),
     /// Validate the settings and print the plan; exit 64 lists every mistake
     Check(check::Args),
-    /// Print the JSON Schema of the file that ONEPOD_CONFIG names
+    /// Print the JSON Schema of the file with values for OpenNebula's configuration
     Schema,
     /// Ask the running pod for its health; exit 0 is yes
     Probe(probe::Args),

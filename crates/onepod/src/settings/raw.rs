@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::mistake::{Mistake, Origin};
@@ -122,7 +123,7 @@ pub(super) fn from_file(setting: &'static str, path: &Path) -> Result<Given, Mis
             "Give the path of the file, or leave the variable out.",
         ));
     }
-    let bytes = fs::read(path).map_err(|error| {
+    let bytes = limited(path).map_err(|error| {
         mistake(
             format!("the file cannot be read: {error}"),
             "Mount it there, readable for this user.",
@@ -145,6 +146,20 @@ pub(super) fn from_file(setting: &'static str, path: &Path) -> Result<Given, Mis
     }
     Ok(Given { text, origin })
 }
+
+/// Reads a file of at most [`FILE_LIMIT`] bytes: a mistaken path can lead to something without an end.
+pub(super) fn limited(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path)?;
+    file.take(FILE_LIMIT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_LIMIT {
+        return Err(io::Error::other(format!("it has more than {FILE_LIMIT} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The longest file that is read for a setting; a Secret or ConfigMap of Kubernetes holds 1 MiB.
+const FILE_LIMIT: u64 = 1 << 20;
 
 /// An empty plain value counts as not given: that is how compose files and templates leave something out. An empty
 /// secret is one that got lost on its way.

@@ -3,14 +3,14 @@
 //! Reads one file more, the one that `ONEPOD_CONFIG` names; writes nothing.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::mistake::{Mistake, Mistakes, Origin};
 use super::overrides::Overrides;
-use super::raw::Raw;
+use super::raw::{self, Raw};
 use super::secret::Secret;
 use super::ssh_key::{SshKey, SshKeyError};
 use super::table::{self, Kind, TABLE};
@@ -250,7 +250,9 @@ impl Desk<'_> {
         };
         let path = Path::new(&given.text);
         let origin = Origin::file("ONEPOD_CONFIG", path);
-        let text = match fs::read_to_string(path) {
+        let read = raw::limited(path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text")));
+        let text = match read {
             Ok(text) => text,
             Err(error) => {
                 self.mistakes.push(Mistake::new(

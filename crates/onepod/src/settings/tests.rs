@@ -357,3 +357,13 @@ fn host_keys_come_as_text_or_file_and_an_empty_file_is_none() {
         Some(format!("{LINE}\n").as_str())
     );
 }
+
+#[test]
+fn a_file_without_an_end_is_a_mistake() {
+    let text = mistakes(&[("ONE_KEY_FILE", "/dev/zero"), ("ONEPOD_CONFIG", "/dev/zero")]);
+    assert_eq!(
+        text.matches("it has more than 1048576 bytes").count(),
+        2,
+        "{text}"
+    );
+}

@@ -1,0 +1,1 @@
+../../src/prepare/render/yaml.rs
