@@ -60,6 +60,11 @@ pub(crate) const ALL: &[Fault] = &[
         database::lost_and_back,
     ),
     fault(
+        "database-hangs",
+        "the database stops answering: not ready with the reason, alive, same oned; asked to stop meanwhile: exit 0; same data",
+        database::hangs,
+    ),
+    fault(
         "database-wrong-password",
         "waits, names the setting and not the password; ready in the same container once the Secret is mended",
         database::wrong_password,
@@ -93,6 +98,11 @@ pub(crate) const ALL: &[Fault] = &[
         "two-pods",
         "two pods on one database: the second waits and names the first; it takes over when that is gone; same data",
         pods::two_on_one_database,
+    ),
+    fault(
+        "two-pods-one-volume",
+        "two pods on one volume with the database in a file: the second waits and names the first; same data",
+        pods::two_on_one_volume,
     ),
     fault(
         "secret-oneadmin",

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::process::Signal;
 
 use crate::process::{self, Running};
 use crate::wait::{Look, until};
@@ -114,6 +115,21 @@ impl Database {
         self.server = None;
         // The data directory holds what was committed; a socket without a server must not be taken for one.
         let _ = fs::remove_file(self.dir.join("socket"));
+    }
+
+    /// Stops the server in its tracks: connections stay open, and nothing answers.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let server = self.server.as_ref().context("MariaDB does not run")?;
+        process::signal(server.pid(), signal)
     }
 
     /// Runs statements as the server's administrator, over standard input: rows as lines, columns by tabs.

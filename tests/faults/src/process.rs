@@ -33,6 +33,12 @@ impl Running {
         Ok(self.child.try_wait()?.map(code))
     }
 
+    /// Its number here.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it with SIGKILL and waits for its end.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

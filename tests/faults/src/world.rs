@@ -95,18 +95,20 @@ impl World {
         Ok((front_end, self.furnish()?))
     }
 
-    /// Another pod with the same Secrets, a volume of its own and another port for its health, and its container.
-    pub fn start_another(&mut self, name: &str) -> Result<(Pod, Container)> {
-        let mut pod = Pod::new(
-            &self.dir.join(name),
-            self.pod.secret().clone(),
-            self.pod.database(),
-        )?;
+    /// Another pod with the same Secrets and settings, a volume of its own and another port for its health.
+    pub fn another_pod(&mut self, name: &str) -> Result<Pod> {
+        let dir = self.dir.join(name);
+        let mut pod = Pod::new(&dir, self.pod.secret().clone(), self.pod.database())?;
+        pod.environment.clone_from(&self.pod.environment);
         pod.environment
             .insert("ONEPOD_LISTEN".to_owned(), "0.0.0.0:8081".to_owned());
-        self.others.push(self.dir.join(name));
-        let container = Container::start(self.image.root(), &mut pod, Console::File)?;
-        Ok((pod, container))
+        self.others.push(dir);
+        Ok(pod)
+    }
+
+    /// The container of another pod.
+    pub fn start_another(&self, pod: &mut Pod) -> Result<Container> {
+        Container::start(self.image.root(), pod, Console::File)
     }
 
     /// A call of the API as oneadmin.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use faults::wait::pause;
+use faults::wait::{Look, pause, until};
 use faults::world::{World, word};
 
 /// The server is killed under a running front-end, and comes back.
@@ -34,6 +34,54 @@ pub(super) fn lost_and_back(world: &mut World) -> Result<String> {
         "unready after {:.1} s (\"{reason}\"), alive; ready {:.1} s after the database; same oned, same data",
         noticed.as_secs_f64(),
         back.as_secs_f64()
+    ))
+}
+
+/// The server hangs: nothing is refused, nothing is answered.
+pub(super) fn hangs(world: &mut World) -> Result<String> {
+    let (mut front_end, kept) = world.start_with_data()?;
+    let oned = front_end.service("oned")?;
+    world.database.freeze()?;
+    let start = Instant::now();
+    let reason = front_end.unready(&["oned"])?;
+    let noticed = start.elapsed();
+    let call = Instant::now();
+    let (alive, _) = front_end.get("/livez")?;
+    ensure!(
+        alive == 200 && call.elapsed() < Duration::from_secs(1),
+        "/livez {alive} after {:.1} s",
+        call.elapsed().as_secs_f64()
+    );
+    world.database.thaw()?;
+    let start = Instant::now();
+    front_end.ready()?;
+    let back = start.elapsed();
+    let now = front_end.service("oned")?;
+    ensure!(
+        now.pid == oned.pid && now.restarts == oned.restarts,
+        "oned was started again"
+    );
+    world.check(&kept)?;
+    world.database.freeze()?;
+    front_end.unready(&["oned"])?;
+    let start = Instant::now();
+    front_end.signal(rustix::process::Signal::TERM)?;
+    let code = until("the end of the container", Duration::from_secs(40), || {
+        Ok(front_end
+            .ended()?
+            .map_or_else(|| Look::NotYet("it runs".to_owned()), Look::Seen))
+    })?;
+    let stopped = start.elapsed();
+    ensure!(code == 0, "asked to stop, it ended with {code}");
+    world.database.thaw()?;
+    let mut front_end = world.start()?;
+    front_end.started()?;
+    world.check(&kept)?;
+    Ok(format!(
+        "unready after {:.1} s (\"{reason}\"), alive; ready {:.1} s after the database; same oned; asked to stop while it hangs: exit 0 after {:.1} s; same data",
+        noticed.as_secs_f64(),
+        back.as_secs_f64(),
+        stopped.as_secs_f64()
     ))
 }
 

@@ -1,4 +1,4 @@
-//! Two pods with one database.
+//! Two pods with one database, or with one volume.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,8 @@ use rustix::process::Signal;
 pub(super) fn two_on_one_database(world: &mut World) -> Result<String> {
     let (mut first, kept) = world.start_with_data()?;
     let oned = first.service("oned")?;
-    let (_pod, mut second) = world.start_another("intruder")?;
+    let mut intruder = world.another_pod("intruder")?;
+    let mut second = world.start_another(&mut intruder)?;
     let reason = second.unready(&[&world.pod.hostname.clone()])?;
     pause(Duration::from_secs(3));
     let reason_later = second.unready(&[&world.pod.hostname.clone()])?;
@@ -38,6 +39,36 @@ pub(super) fn two_on_one_database(world: &mut World) -> Result<String> {
     ensure!(!reason_later.is_empty(), "no reason any more");
     Ok(format!(
         "the second waits: \"{reason}\"; the first works on; it is killed: the second is ready {:.1} s later; same data",
+        took.as_secs_f64()
+    ))
+}
+
+/// The same with the database in a file on a volume that both have.
+pub(super) fn two_on_one_volume(world: &mut World) -> Result<String> {
+    world
+        .pod
+        .environment
+        .insert("DB_BACKEND".to_owned(), "sqlite".to_owned());
+    let (mut first, kept) = world.start_with_data()?;
+    let oned = first.service("oned")?;
+    let mut intruder = world.another_pod("intruder")?;
+    intruder.share_volume(&world.pod)?;
+    let mut second = world.start_another(&mut intruder)?;
+    let reason = second.unready(&[&world.pod.hostname.clone()])?;
+    let now = first.service("oned")?;
+    ensure!(
+        now.pid == oned.pid && now.restarts == 0,
+        "oned of the first was started again"
+    );
+    world.check(&kept)?;
+    first.signal(Signal::KILL)?;
+    first.end()?;
+    let start = Instant::now();
+    second.started()?;
+    let took = start.elapsed();
+    world.check(&kept)?;
+    Ok(format!(
+        "the second waits: \"{reason}\"; the first is killed: the second is ready {:.1} s later; same data",
         took.as_secs_f64()
     ))
 }

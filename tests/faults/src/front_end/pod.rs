@@ -111,6 +111,13 @@ impl Pod {
         fresh(&self.volume())
     }
 
+    /// Takes the volume of another pod, as two pods on one node can.
+    pub fn share_volume(&self, other: &Self) -> Result<()> {
+        fs::remove_dir_all(self.volume())?;
+        symlink(other.volume(), self.volume())?;
+        Ok(())
+    }
+
     /// What a new pod has instead of what was there: empty emptyDirs.
     pub fn empty(&self) -> Result<()> {
         EMPTY_DIRS
