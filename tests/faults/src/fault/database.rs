@@ -157,9 +157,13 @@ pub(super) fn newer(world: &mut World) -> Result<String> {
     let code = front_end.end()?;
     let message = world.pod.last_message();
     ensure!(code == 1, "it ended with {code}: {message}");
-    for word in ["99.0.0", version] {
+    for word in ["99.0.0", version, "restore a dump"] {
         ensure!(message.contains(word), "{word} is not in the message: {message}");
     }
+    ensure!(
+        !front_end.written().contains("Checking database version"),
+        "oned was started on it"
+    );
     ensure!(checksum(world)? == before, "the database was changed");
     for table in ["local_db_versioning", "db_versioning"] {
         world.database.query(&format!(

@@ -45,10 +45,9 @@ pub(super) fn two_on_one_database(world: &mut World) -> Result<String> {
 
 /// The same with the database in a file on a volume that both have.
 pub(super) fn two_on_one_volume(world: &mut World) -> Result<String> {
-    world
-        .pod
-        .environment
-        .insert("DB_BACKEND".to_owned(), "sqlite".to_owned());
+    let settings = &mut world.pod.environment;
+    settings.retain(|name, _| !name.starts_with("DB_"));
+    settings.insert("DB_BACKEND".to_owned(), "sqlite".to_owned());
     let (mut first, kept) = world.start_with_data()?;
     let oned = first.service("oned")?;
     let mut intruder = world.another_pod("intruder")?;

@@ -66,11 +66,13 @@ impl Container {
         let message = pod.path("termination-log");
         fs::write(&message, "")?;
         fs::set_permissions(&message, Permissions::from_mode(0o666))?;
-        let config = bundle::config(image, &pod.hostname, &pod.command, &pod.environment, &pod.binds());
+        // Its control groups are the machine's, and there may be other suites on it.
+        let id = format!("faults-{:016x}", rand::random::<u64>());
+        let mut config = bundle::config(image, &pod.hostname, &pod.command, &pod.environment, &pod.binds());
+        config["linux"]["cgroupsPath"] = format!("/{id}").into();
         fs::write(directory.join("config.json"), config.to_string())?;
         let output = directory.join("console");
         let file = File::create(&output)?;
-        let id = format!("faults-{}-{}-{number}", std::process::id(), pod.hostname);
         let state = pod.path("runc");
         let pid_file = directory.join("pid");
         let listen = pod
@@ -284,5 +286,6 @@ impl Drop for Container {
 
 /// The last line of what was written.
 pub(super) fn last_line(text: &str) -> String {
-    text.trim_end().lines().next_back().unwrap_or_default().to_owned()
+    let own = |line: &&str| !line.starts_with("time="); // runc's, not the container's
+    text.trim_end().lines().rfind(own).unwrap_or_default().to_owned()
 }
