@@ -63,6 +63,95 @@ fn a_service_that_does_not_stop_is_killed_at_the_end_of_its_time_with_all_its_pr
 }
 
 #[test]
+fn an_essential_service_that_keeps_failing_ends_the_pod_in_order_and_leaves_a_message() {
+    let services = Services::new().good("a", "").script(
+        "bad",
+        "yes wordy | head -n 200; echo first words; echo last words >&2; exit 7",
+        "after = [\"a\"]\nessential = true",
+    );
+    let message = services.directory().join("dev/termination-log");
+    fs::create_dir_all(message.parent().unwrap()).unwrap();
+    fs::write(&message, "").unwrap();
+    let message = fs::File::open(message).unwrap();
+    let pod = services.start();
+    until("its first end", || {
+        (pod.service("bad")["restarts"] == 1).then_some(())
+    });
+    let events = fs::File::open(pod.path("events")).unwrap();
+    let (code, output) = pod.end();
+    assert_eq!(code, 1, "{output}");
+    let message = std::io::read_to_string(message).unwrap();
+    assert!(
+        message.starts_with(
+            "bad: ended 5 times in a row without having been ready for 30 s; the last time: exit code 7 after "
+        ),
+        "{message}"
+    );
+    assert!(
+        message.contains("\nfirst words") && message.contains("\nlast words") && message.len() < 3_000,
+        "{message}"
+    );
+    assert_eq!(output.matches("bad: exit code 7 after").count(), 5, "{output}");
+    assert!(
+        std::io::read_to_string(events).unwrap().ends_with("stop a\n"),
+        "a stops in good order after it"
+    );
+}
+
+#[test]
+fn a_service_that_is_never_ready_is_stopped_and_tried_again() {
+    let script = "echo $$ >> pids; [ -e tried ] && touch ready-$NAME; touch tried; sleep 1000 & wait";
+    let pod = Services::new()
+        .script("slow", script, "essential = true\nstart_within_seconds = 1")
+        .start();
+    pod.until_ok("/readyz");
+    assert_eq!(pod.lines("pids").len(), 2);
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0);
+    assert!(
+        output.contains("slow: not ready within 1 s: ") && output.contains("ready-slow: No such file"),
+        "{output}"
+    );
+    assert!(output.contains("; starts again in 0."), "{output}");
+}
+
+#[test]
+fn programs_that_cannot_be_started_end_with_64_before_anything_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let services = directory.path().join("services.toml");
+    fs::write(
+        &services,
+        "[services.a]\ncommand = [\"/usr/bin/nowhere\"]\nreadiness = { notify = true }\n\
+         [tasks.b]\ncommand = [\"/etc/passwd\"]\n\
+         [tasks.c]\ncommand = [\"/usr/bin/nowhere\"]\ninstalled = \"/usr/bin/nowhere\"\n",
+    )
+    .unwrap();
+    let errors = directory.path().join("stderr");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
+    command
+        .args(["supervise", "--services"])
+        .arg(&services)
+        .arg("--root")
+        .arg(directory.path())
+        .env_clear()
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&errors).unwrap());
+    let (mut process, _) = Process::start(&mut command);
+    assert_eq!(until("the end", || process.exit()), 64);
+    let text = fs::read_to_string(&errors).unwrap();
+    for part in [
+        "a: /usr/bin/nowhere: there is no such file",
+        "b: /etc/passwd: may not be executed",
+    ] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    assert!(
+        !text.contains("c: "),
+        "what is not installed is not looked at: {text}"
+    );
+}
+
+#[test]
 fn mistakes_in_services_toml_end_with_64_and_are_all_told() {
     let directory = tempfile::tempdir().unwrap();
     let services = directory.path().join("services.toml");

@@ -31,7 +31,7 @@ fn ask(pod: &Pod, arguments: &[&str]) -> (i32, String) {
 }
 
 /// Runs a verb that speaks through the control socket.
-fn control(pod: &Pod, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn control(pod: &Pod, arguments: &[&str]) -> (i32, String) {
     let root = pod.path("").display().to_string();
     ask(pod, &[arguments, &["--root", &root]].concat())
 }

@@ -16,3 +16,4 @@ mod pod;
 mod prepare;
 mod restart;
 mod ssh;
+mod tasks;

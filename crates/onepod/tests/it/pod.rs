@@ -150,8 +150,7 @@ impl Services {
     /// A service that runs a script in the test's directory. It is ready when it makes the file `ready-NAME`.
     pub(crate) fn script(mut self, name: &str, script: &str, more: &str) -> Self {
         let directory = self.directory().display().to_string();
-        let path = self.directory().join(format!("{name}.sh"));
-        fs::write(&path, format!("NAME={name}; cd {directory}\n{script}\n")).unwrap();
+        let path = self.write_script(name, script);
         write!(
             self.text,
             "[services.{name}]\ncommand = [\"/bin/sh\", \"{}\"]\nreadiness = {{ file = \"{directory}/ready-{name}\" }}\n\
@@ -160,6 +159,25 @@ impl Services {
         )
         .unwrap();
         self
+    }
+
+    /// A task or timer (`section` is `tasks` or `timers`) that runs a script in the test's directory.
+    pub(crate) fn short(mut self, section: &str, name: &str, script: &str, more: &str) -> Self {
+        let path = self.write_script(name, script);
+        writeln!(
+            self.text,
+            "[{section}.{name}]\ncommand = [\"/bin/sh\", \"{}\"]\n{more}",
+            path.display(),
+        )
+        .unwrap();
+        self
+    }
+
+    fn write_script(&self, name: &str, script: &str) -> PathBuf {
+        let directory = self.directory().display();
+        let path = self.directory().join(format!("{name}.sh"));
+        fs::write(&path, format!("NAME={name}; cd {directory}\n{script}\n")).unwrap();
+        path
     }
 
     /// Starts the pod, its output read as it comes.
