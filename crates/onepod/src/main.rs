@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use onepod::cli::Cli;
-
 fn main() -> ExitCode {
-    onepod::verbs::dispatch(Cli::parse())
+    match onepod::cli::parse() {
+        Ok(cli) => onepod::verbs::dispatch(cli),
+        Err(code) => code,
+    }
 }

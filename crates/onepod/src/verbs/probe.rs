@@ -18,7 +18,13 @@ pub struct Args {
     #[arg(value_enum)]
     pub what: Question,
     /// Where the pod answers, as in `ONEPOD_LISTEN`
-    #[arg(long, env = "ONEPOD_LISTEN", default_value = "0.0.0.0:8080")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "ONEPOD_LISTEN",
+        hide_env_values = true,
+        default_value = "0.0.0.0:8080"
+    )]
     pub listen: std::net::SocketAddr,
 }
 

@@ -83,7 +83,7 @@ fn a_browser_shows_the_page_and_has_nothing_to_complain_about() {
     let (dom, complaints) = browser.open(&url, &["--dump-dom"]);
     for part in [
         "<h1>OpenNebula of unknown release <span class=\"pill good\">ready</span></h1>",
-        "<th scope=\"row\">first</th>",
+        "<th scope=\"row\">first<span class=\"tag\">essential</span></th>",
         "<title id=\"graph-title\">Order of the start</title>",
         "broken began at",
         "&lt;b&gt;it broke&lt;/b&gt;",

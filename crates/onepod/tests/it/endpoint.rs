@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::pod::{PATIENCE, Pod, Process, Services, until};
 
 /// A verb against a pod, its standard output and error going to one file.
@@ -113,6 +115,66 @@ fn the_numbers_are_there_for_whoever_scrapes() {
 }
 
 #[test]
+fn a_service_is_restarted_and_waited_for_and_its_failure_told() {
+    let pod = Services::new()
+        .good("first", "essential = true")
+        .good("second", "after = [\"first\"]")
+        .script(
+            "fragile",
+            "[ -e broken ] && { echo it is broken; exit 7; }; touch ready-$NAME; sleep 1000",
+            "",
+        )
+        .start();
+    pod.until_ok("/startupz");
+    let pid = |name: &str| pod.service(name)["pid"].as_u64().unwrap();
+    let (first, second) = (pid("first"), pid("second"));
+    let (code, text) = control(&pod, &["restart", "first"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains(&format!(
+            "first: stopped (pid {first}) and started (pid {})",
+            pid("first")
+        )) && text.contains("first: ready again after "),
+        "{text}"
+    );
+    // What comes after it is left alone, and nothing counts as a failure.
+    assert_eq!(pid("second"), second);
+    assert_eq!(pod.service("first")["state"], "ready");
+
+    fs::write(pod.path("broken"), "").unwrap();
+    let (code, text) = control(&pod, &["restart", "fragile"]);
+    assert!(
+        code == 1 && text.contains("fragile: not ready again after") && text.contains("it is broken"),
+        "{code} {text}"
+    );
+    let (code, text) = control(&pod, &["restart", "fist"]);
+    assert!(
+        code == 64
+            && text.contains("did you mean first?")
+            && text.contains("there are: first, fragile, second"),
+        "{code} {text}"
+    );
+    assert_eq!(pod.stop().0, 0);
+}
+
+#[test]
+fn status_is_watched_also_without_a_terminal() {
+    let pod = Services::new().good("a", "essential = true").start();
+    pod.until_ok("/readyz");
+    let mut watcher = verb(&pod, &["status", "--watch", "1"], "watched");
+    let blocks = || {
+        let text = fs::read_to_string(pod.path("watched")).unwrap();
+        text.matches("OpenNebula of unknown release: ready;").count()
+    };
+    until("the second look", || (blocks() >= 2).then_some(()));
+    watcher.signal(Signal::INT);
+    assert_eq!(until("the end of the watcher", || watcher.exit()), 0);
+    let text = fs::read_to_string(pod.path("watched")).unwrap();
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert_eq!(pod.stop().0, 0);
+}
+
+#[test]
 fn logs_are_shown_by_service_and_followed() {
     let pod = Services::new()
         .script(
@@ -123,12 +185,16 @@ fn logs_are_shown_by_service_and_followed() {
         .good("quiet", "")
         .start();
     pod.until_ok("/startupz");
-    let (code, text) = control(&pod, &["logs", "talker"]);
+    // A record is complete when it is clear that no further line belongs to it.
+    let text = until("both records", || {
+        let (code, text) = control(&pod, &["logs", "talker"]);
+        (code == 0 && text.contains("second")).then_some(text)
+    });
     let messages: Vec<&str> = text
         .lines()
         .filter_map(|line| line.split_whitespace().last())
         .collect();
-    assert_eq!((code, messages), (0, vec!["first", "second"]), "{text}");
+    assert_eq!(messages, ["first", "second"], "{text}");
     let (_, text) = control(&pod, &["logs", "--lines", "1", "talker"]);
     assert!(text.ends_with("second\n") && text.lines().count() == 1, "{text}");
     let (_, all) = control(&pod, &["logs"]);
@@ -143,11 +209,11 @@ fn logs_are_shown_by_service_and_followed() {
         &["logs", "-f", "-n", "1", "talker", "--root", &root],
         "followed",
     );
-    let followed = || fs::read_to_string(pod.path("followed")).unwrap();
-    until("the last record", || followed().contains("second").then_some(()));
+    let shown = || fs::read_to_string(pod.path("followed")).unwrap();
+    until("the last record", || shown().contains("second").then_some(()));
     fs::write(pod.path("go"), "").unwrap();
-    until("the new record", || followed().contains("third").then_some(()));
-    assert!(!followed().contains("first"), "{}", followed());
+    until("the new record", || shown().contains("third").then_some(()));
+    assert!(!shown().contains("first"), "{}", shown());
 
     let (code, text) = control(&pod, &["logs", "taker"]);
     assert!(

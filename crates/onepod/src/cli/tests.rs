@@ -1,0 +1,174 @@
+//! The help: what every verb's has, and those that this program's operators read most, word by word.
+
+use clap::{Command, CommandFactory as _};
+
+use super::*;
+
+fn command() -> Command {
+    Cli::command().term_width(100).version("0.0.0")
+}
+
+/// The help of a verb, or of the program, as it is printed.
+fn help(verb: Option<&str>) -> String {
+    let mut command = command();
+    command.build();
+    let command = match verb {
+        Some(verb) => command.find_subcommand_mut(verb).unwrap(),
+        None => &mut command,
+    };
+    command.render_help().to_string()
+}
+
+fn shown() -> Vec<String> {
+    command()
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set())
+        .map(|verb| verb.get_name().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_command_line_contradicts_itself_nowhere() {
+    command().debug_assert();
+}
+
+#[test]
+fn every_verb_says_what_it_is_for_with_examples_and_exit_codes() {
+    for verb in shown() {
+        let help = help(Some(&verb));
+        for part in ["\nExit codes:\n", "\n   0  ", "\nExamples:\n  "] {
+            assert!(help.contains(part), "{verb}: no {part:?} in\n{help}");
+        }
+        assert!(help.lines().all(|line| line.len() <= 120), "{verb}: {help}");
+        let mut command = command();
+        let command = command.find_subcommand_mut(&verb).unwrap();
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            assert!(argument.get_help().is_some(), "{verb}: {argument} says nothing");
+        }
+    }
+}
+
+#[test]
+fn the_help_names_every_verb() {
+    let help = help(None);
+    for verb in shown() {
+        assert!(help.contains(&format!("\n  {verb}")), "{verb}");
+    }
+}
+
+#[test]
+fn help_of_status() {
+    insta::assert_snapshot!(help(Some("status")), @r#"
+    Show what the running pod does: services, timers, stages, database, errors
+
+    Usage: onepod status [OPTIONS]
+
+    Options:
+          --json                   Print the pod's answer as JSON, on one line
+          --watch [<SECONDS>]      Ask again every so many seconds (2 when left out), until Ctrl-C; on a
+                                   terminal the tables stay in their place
+          --listen <ADDRESS:PORT>  Where the pod answers, as in `ONEPOD_LISTEN` [env: ONEPOD_LISTEN]
+                                   [default: 0.0.0.0:8080]
+      -h, --help                   Print help
+
+    The same is shown to a browser at http://POD:8080/status. Colours are used on a terminal only, and
+    not where NO_COLOR is set.
+
+    Exit codes:
+       0  the pod has answered; whether it is ready is what `onepod probe ready` tells
+       1  no pod answers
+
+    Examples:
+      onepod status
+      onepod status --watch
+      onepod status --json | jq '.services[] | select(.state != "ready")'
+      kubectl exec -it opennebula-0 -- onepod status --watch 1
+    "#);
+}
+
+#[test]
+fn help_of_restart() {
+    insta::assert_snapshot!(help(Some("restart")), @r"
+    Stop one service of the running pod and start it again, or run a task or timer now
+
+    Usage: onepod restart [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  Service, task or timer, as `onepod status` lists them
+
+    Options:
+          --timeout <SECONDS>  How long to wait until it is ready again, in seconds [default: 120]
+      -h, --help               Print help
+
+    Other services are left alone, also those that come after it. A task or a timer runs once, now.
+
+    Exit codes:
+       0  it is ready again; the task or timer has succeeded
+       1  it is not: the reason and its last lines are printed; or no pod answers
+      64  there is no such name: those that there are are printed
+
+    Examples:
+      onepod restart fireedge
+      onepod restart --timeout 300 oned
+      kubectl exec opennebula-0 -- onepod restart oneflow
+    ");
+}
+
+#[test]
+fn help_of_logs() {
+    insta::assert_snapshot!(help(Some("logs")), @r"
+    Print the last lines of a service of the running pod, and follow them
+
+    Usage: onepod logs [OPTIONS] [NAME]
+
+    Arguments:
+      [NAME]  Service, task or timer, as `onepod status` lists them, or `onepod` for its own lines; all
+              of them when left out
+
+    Options:
+      -f, --follow     Go on with new lines, until Ctrl-C
+      -n, --lines <N>  How many of the last records to print [default: 100]
+      -h, --help       Print help
+
+    The pod keeps the last 256 KiB of all services together; `kubectl logs` has everything since the
+    container began.
+    The lines have the format that ONEPOD_LOG_FORMAT chose for the pod.
+
+    Exit codes:
+       0  the lines were printed
+       1  no pod answers
+      64  there is no such name: those that there are are printed
+
+    Examples:
+      onepod logs oned
+      onepod logs --follow --lines 0
+      kubectl exec opennebula-0 -- onepod logs -n 20 fireedge
+    ");
+}
+
+#[test]
+fn help_of_probe() {
+    insta::assert_snapshot!(help(Some("probe")), @r"
+    Ask the running pod for its health
+
+    Usage: onepod probe [OPTIONS] <WHAT>
+
+    Arguments:
+      <WHAT>  What to ask [possible values: live, ready, startup]
+
+    Options:
+          --listen <ADDRESS:PORT>  Where the pod answers, as in `ONEPOD_LISTEN` [env: ONEPOD_LISTEN]
+                                   [default: 0.0.0.0:8080]
+      -h, --help                   Print help (see more with '--help')
+
+    The pod answers from what its own probes know: asking costs it nothing.
+
+    Exit codes:
+       0  yes
+       1  no, with the reasons; or no pod answers
+
+    Examples:
+      onepod probe ready
+      docker run --health-cmd 'onepod probe ready' ...
+    ");
+}
