@@ -37,7 +37,10 @@ enum Verb {
     Lines(service::LinesArgs),
     /// Starts and stops of the image, in namespaces of their own
     #[command(hide = true)]
-    Starts(measure::start::Args),
+    Starts(measure::stand::Args),
+    /// The image left alone, in namespaces of its own
+    #[command(hide = true)]
+    Idle(measure::stand::Args),
 }
 
 /// What to measure with.
@@ -49,6 +52,9 @@ pub(crate) struct Run {
     /// The unpacked image of the front-end (`cargo xtask faults` unpacks it)
     #[arg(long)]
     rootfs: Option<PathBuf>,
+    /// How long the idle front-end is watched
+    #[arg(long, default_value_t = 5)]
+    minutes: u32,
     /// Where the tables go; on standard output they are in any case
     #[arg(long)]
     report: Option<PathBuf>,
@@ -62,7 +68,8 @@ fn main() -> ExitCode {
         Verb::Run(run) => measure(&run),
         Verb::Service(args) => service::stay(&args),
         Verb::Lines(args) => service::write_lines(&args),
-        Verb::Starts(args) => measure::start::inside(&args),
+        Verb::Starts(args) => measure::start::starts(&args),
+        Verb::Idle(args) => measure::idle::watch(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

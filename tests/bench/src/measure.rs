@@ -11,19 +11,22 @@ use crate::peers::Peer;
 use crate::table::{Table, say};
 
 mod edit;
+pub(crate) mod idle;
 mod logs;
 mod probe;
 mod restart;
+pub(crate) mod stand;
 pub(crate) mod start;
 mod weight;
 
 /// A measurement, with the name by which it can be chosen.
 type Measurement = (&'static str, fn(&Bench) -> Result<Vec<Table>>);
 
-const MEASUREMENTS: [Measurement; 6] = [
+const MEASUREMENTS: [Measurement; 7] = [
     ("weight", weight::measure),
     ("restart", restart::measure),
     ("start", start::measure),
+    ("idle", idle::measure),
     ("probe", probe::measure),
     ("logs", logs::measure),
     ("edit", edit::measure),
@@ -38,6 +41,8 @@ pub(crate) struct Bench {
     pub(crate) onepod: PathBuf,
     /// The unpacked image, for the measurements that need it.
     pub(crate) rootfs: Option<PathBuf>,
+    /// How long the idle front-end is watched.
+    pub(crate) minutes: u32,
 }
 
 /// Measures and returns the page.
@@ -50,6 +55,7 @@ pub(crate) fn all(run: &Run) -> Result<String> {
         peers: Peer::all(&onepod),
         onepod,
         rootfs: run.rootfs.clone(),
+        minutes: run.minutes,
     };
     let mut page = head();
     for (name, measure) in MEASUREMENTS {

@@ -41,15 +41,24 @@ pub(crate) fn cost_of_supervision(pid: u32) -> Cost {
     family(pid)
         .into_iter()
         .filter(|member| !is_service(*member))
-        .fold(Cost::default(), |sum, member| {
-            let rollup = fs::read_to_string(format!("/proc/{member}/smaps_rollup")).unwrap_or_default();
-            Cost {
-                processes: sum.processes + 1,
-                rss_kb: sum.rss_kb + field(&rollup, "Rss:"),
-                pss_kb: sum.pss_kb + field(&rollup, "Pss:"),
-                sleeps: sum.sleeps + sleeps(member),
-            }
+        .map(cost_of_process)
+        .fold(Cost::default(), |sum, cost| Cost {
+            processes: sum.processes + cost.processes,
+            rss_kb: sum.rss_kb + cost.rss_kb,
+            pss_kb: sum.pss_kb + cost.pss_kb,
+            sleeps: sum.sleeps + cost.sleeps,
         })
+}
+
+/// What one process costs.
+pub(crate) fn cost_of_process(pid: u32) -> Cost {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    Cost {
+        processes: 1,
+        rss_kb: field(&rollup, "Rss:"),
+        pss_kb: field(&rollup, "Pss:"),
+        sleeps: sleeps(pid),
+    }
 }
 
 fn sleeps(pid: u32) -> f64 {
