@@ -165,7 +165,7 @@ pub fn plan(settings: &Settings, release: &str, etc: &Path) -> Result<Plan, Rend
             plan.warnings.extend(there.warnings(section));
         }
         let new = match file.grammar {
-            Grammar::Attributes => attributes::edit(&old, file, settings),
+            Grammar::Attributes => attributes::edit(&old, file, settings, Line::of(release)),
             Grammar::Symbols | Grammar::Yaml => own::servers(&old, file, settings),
         };
         let new = new.map_err(failed)?;

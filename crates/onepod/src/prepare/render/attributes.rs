@@ -5,7 +5,7 @@ use oned_conf::{Document, EditError};
 use super::{Problem, own};
 use crate::settings::Settings;
 use crate::settings::overrides::Override;
-use crate::settings::vendor::File;
+use crate::settings::vendor::{File, Line};
 
 /// One value of a setting in a file.
 pub(super) struct Given {
@@ -19,10 +19,15 @@ pub(super) struct Given {
     pub(super) text: String,
 }
 
-/// The text with the settings in it.
-pub(super) fn edit(text: &str, file: &File, settings: &Settings) -> Result<String, Problem> {
+/// The text of a release's file with the settings in it.
+pub(super) fn edit(
+    text: &str,
+    file: &File,
+    settings: &Settings,
+    line: Option<Line>,
+) -> Result<String, Problem> {
     let mut document = Document::parse(text)?;
-    let values = own::values(file, settings);
+    let values = own::values(file, settings, line);
     for one in &values {
         one.set(&mut document).map_err(|reason| Problem::Setting {
             setting: one.setting.to_owned(),

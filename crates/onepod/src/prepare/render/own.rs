@@ -6,7 +6,7 @@ use serde_json::Value as Yaml;
 use super::attributes::Given;
 use super::yaml::{self, Keys, Wish};
 use super::{Problem, YamlError};
-use crate::settings::vendor::{File, Grammar};
+use crate::settings::vendor::{File, Grammar, Line};
 use crate::settings::{Database, Settings};
 
 /// Whether a start looks at the file even without overrides.
@@ -15,9 +15,9 @@ pub(super) fn concerns(file: &File) -> bool {
 }
 
 /// The values of settings in a file of OpenNebula's own grammar.
-pub(super) fn values(file: &File, settings: &Settings) -> Vec<Given> {
+pub(super) fn values(file: &File, settings: &Settings, line: Option<Line>) -> Vec<Given> {
     match file.section {
-        "oned" => oned(settings),
+        "oned" => oned(settings, line),
         // Its log stays in the file that the supervisor follows: with the log on stderr its lines are lost, because oned
         // gives its drivers none (seen with 7.0.2).
         "monitord" => vec![value(
@@ -30,13 +30,18 @@ pub(super) fn values(file: &File, settings: &Settings) -> Vec<Given> {
     }
 }
 
-fn oned(settings: &Settings) -> Vec<Given> {
+fn oned(settings: &Settings, line: Option<Line>) -> Vec<Given> {
     let mut values = vec![
         // To the files that the supervisor follows: on stderr the logs of virtual machines would be lost to the web
         // interface (OpenNebula 7.0.2 has file, syslog and std).
         value("the pod's log", Some("LOG"), "SYSTEM", "file"),
         value("OPENNEBULA_HOSTNAME", None, "HOSTNAME", settings.hostname()),
     ];
+    if line.is_some_and(|line| line >= Line::V7_4) {
+        // The logs of virtual machines on the volume, where they outlive the pod. FireEdge looks for them there since 7.4,
+        // if the word is exactly this one (`routes/api/vm/functions.js`); that of 7.0 and 7.2 knows /var/log/one only.
+        values.push(value("the pod's log", Some("LOG"), "USE_VMS_LOCATION", "YES"));
+    }
     let database = |setting, key, text: &str| value(setting, Some("DB"), key, text);
     match settings.database() {
         Database::Sqlite => values.push(database("DB_BACKEND", "BACKEND", "sqlite")),

@@ -42,12 +42,29 @@ fn settle_with(environment: &[(&str, &str)], overrides: &str) -> Settings {
 
 /// A file of OpenNebula's own grammar with the settings in it.
 fn edited(section: &str, text: &str, settings: &Settings) -> Result<String, Problem> {
-    attributes::edit(text, vendor::file(section).unwrap(), settings)
+    attributes::edit(text, vendor::file(section).unwrap(), settings, Line::of("7.0.2"))
 }
 
 /// The address to listen on in `OneGate`'s file.
 fn listen_on_all(text: &str) -> Result<String, YamlError> {
     own::listen(text, Keys::Symbols, &[&["server", "bind"], &["host"]])
+}
+
+#[test]
+fn logs_of_machines_are_where_the_fireedge_of_the_release_looks_for_them() {
+    let settings = settle(&[("OPENNEBULA_HOSTNAME", "opennebula-0")]);
+    let file = vendor::file("oned").unwrap();
+    for (release, on_the_volume) in [("7.0.2", false), ("7.2.0", false), ("7.4.0", true), ("", false)] {
+        let text = attributes::edit(ONED, file, &settings, Line::of(release)).unwrap();
+        let oned = Document::parse(&text).unwrap();
+        assert_eq!(oned.get_in("LOG", "SYSTEM").as_deref(), Some("file"), "{release}");
+        let said = oned.get_in("LOG", "USE_VMS_LOCATION");
+        assert_eq!(
+            said.as_deref() == Some("YES"),
+            on_the_volume,
+            "{release}: {said:?}"
+        );
+    }
 }
 
 #[test]
