@@ -20,7 +20,10 @@ const TURN: usize = 16;
 pub(crate) async fn tree(from: &Path, to: &Path, skip: &BTreeSet<PathBuf>) -> Result<usize, FileError> {
     let mut written = 0;
     let mut kept: Option<PathBuf> = None;
-    for (count, relative) in walk(from)?.into_iter().enumerate() {
+    for (count, relative) in walk(from, |path| skip.contains(&to.join(path)))?
+        .into_iter()
+        .enumerate()
+    {
         if count % TURN == 0 {
             tokio::task::yield_now().await;
         }
@@ -29,9 +32,9 @@ pub(crate) async fn tree(from: &Path, to: &Path, skip: &BTreeSet<PathBuf>) -> Re
             continue;
         }
         let shipped = fs::symlink_metadata(&source).map_err(failed("look at", &source))?;
-        if skip.contains(&place) || stands(&place)? {
+        if stands(&place)? {
             // A directory, or the user's link to one, is filled up.
-            if skip.contains(&place) || !(shipped.is_dir() && place.is_dir()) {
+            if !(shipped.is_dir() && place.is_dir()) {
                 kept = Some(relative);
             }
             continue;
@@ -58,8 +61,9 @@ fn stands(place: &Path) -> Result<bool, FileError> {
     }
 }
 
-/// Everything below `root`, directories before what is in them, as paths relative to it. Links are not followed.
-fn walk(root: &Path) -> Result<Vec<PathBuf>, FileError> {
+/// Everything below `root`, directories before what is in them, as paths relative to it. Links are not followed, and
+/// what is to be skipped is not looked into.
+fn walk(root: &Path, skip: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, FileError> {
     let mut found = Vec::new();
     let mut open = vec![PathBuf::new()];
     while let Some(directory) = open.pop() {
@@ -68,6 +72,9 @@ fn walk(root: &Path) -> Result<Vec<PathBuf>, FileError> {
             let entry = entry.map_err(failed("list", &path))?;
             let kind = entry.file_type().map_err(failed("look at", &path))?;
             let relative = directory.join(entry.file_name());
+            if skip(&relative) {
+                continue;
+            }
             if kind.is_dir() {
                 open.push(relative.clone());
             }
