@@ -196,6 +196,33 @@ fn a_volume_as_kubernetes_mounts_it_is_used_and_its_root_left_alone() {
 }
 
 #[test]
+fn drivers_in_closed_directories_are_renewed_without_root() {
+    let front = Front::new();
+    mount_points(&front, |path| {
+        fs::set_permissions(path, Permissions::from_mode(0o2777)).unwrap();
+    });
+    let start = || {
+        let (mut command, listen) = run_as_oneadmin(&front);
+        let (mut process, _) = Process::start(command.stdout(Stdio::null()));
+        until("/readyz", || {
+            get(listen, "/readyz").ok().filter(|(status, _)| *status == 200)
+        });
+        process.signal(Signal::TERM);
+        assert_eq!(until("the end of onepod", || process.exit()), 0);
+    };
+    start();
+    let deploy = front.paths.remotes().join("vmm/kvm/deploy");
+    fs::set_permissions(&deploy, Permissions::from_mode(0o400)).unwrap();
+    fs::set_permissions(deploy.parent().unwrap(), Permissions::from_mode(0o500)).unwrap();
+    let next = front.paths.pristine_data().join("remotes/vmm/kvm/deploy");
+    fs::write(next, "the next release's").unwrap();
+    start();
+    assert_eq!(front.text("remotes/vmm/kvm/deploy"), "the next release's");
+    assert_eq!(mode(&deploy), 0o755);
+    assert!(!front.exists(".onepod/replaced"));
+}
+
+#[test]
 fn a_start_that_waits_says_why_and_ends_when_asked_to() {
     let front = Front::new();
     mount_points(&front, |path| {
