@@ -228,9 +228,9 @@ impl Work<'_> {
         }
         if failures > 0 {
             self.stage.note(&format!(
-                "the migration of {} to {needed} has failed {failures} times and is tried once more; the last failure: \
-                 {last}",
-                self.place
+                "the migration of {} to {needed} has failed {} and is tried once more; the last failure: {last}",
+                self.place,
+                if failures == 1 { "once".to_owned() } else { format!("{failures} times") }
             ));
         }
         self.migrate(found, needed, bytes, failures).await

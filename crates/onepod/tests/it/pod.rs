@@ -101,6 +101,11 @@ impl Process {
         kill_process(self.pid, signal).unwrap();
     }
 
+    /// Signals its only child: PID 1 of the namespace that `unshare` has made.
+    pub(crate) fn signal_only_child(&self, signal: Signal) {
+        kill_process(until("PID 1", || self.child()), signal).unwrap();
+    }
+
     /// The number of its only child as seen from outside of the namespace.
     pub(crate) fn child(&self) -> Option<Pid> {
         let pid = self.pid.as_raw_nonzero();

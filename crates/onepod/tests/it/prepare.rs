@@ -4,5 +4,6 @@ mod database;
 pub(crate) mod front;
 mod lock;
 mod mariadb;
+mod migrate;
 mod program;
 mod volume;

@@ -81,7 +81,8 @@ impl Server {
         Running { _process: process }
     }
 
-    async fn connect(&self) -> mysql_async::Result<Conn> {
+    /// Logs in as its administrator.
+    pub(crate) async fn connect(&self) -> mysql_async::Result<Conn> {
         let socket = self.dir.path().join("socket").display().to_string();
         Conn::new(OptsBuilder::default().socket(Some(socket)).user(Some("root"))).await
     }
