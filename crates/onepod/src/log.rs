@@ -176,7 +176,7 @@ impl Batch<'_> {
         queue.recent.push(self.name, record);
         // After the first drop nothing is taken until the writer comes round: the report then stands where the gap is.
         if queue.unreported > 0 || queue.bytes.len() + queue.record.len() > CAPACITY {
-            let lines = 1 + message.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let lines = message.split(|byte| *byte == b'\n').count() as u64;
             queue.unreported += lines;
             queue.dropped += lines;
             return;

@@ -27,6 +27,7 @@ mod notify;
 mod scheduler;
 mod server;
 pub(crate) mod session;
+mod vm_log;
 
 use drivers::Drivers;
 

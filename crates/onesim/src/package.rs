@@ -71,14 +71,15 @@ fn run(options: &Options) -> Result<Vec<String>, Failed> {
         fs::create_dir_all(&pool).map_err(at(&pool))?;
         let stage = options.out.join("stage").join(release);
         let _ = fs::remove_dir_all(&stage);
-        for package in contents::packages(release, options.time_scale.as_deref())? {
+        let packages = contents::packages(release, options.time_scale.as_deref())?;
+        for package in &packages {
             package.build(release, &stage, &pool)?;
         }
         let _ = fs::remove_dir_all(&stage);
         repository::index(&root, &keys)?;
         said.push(format!(
             "{} packages of release {release} in {}",
-            contents::COUNT,
+            packages.len(),
             root.display()
         ));
     }

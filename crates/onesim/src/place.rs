@@ -18,6 +18,11 @@ impl Place {
         }
     }
 
+    /// Whether everything is below one directory.
+    pub(crate) fn is_self_contained(&self) -> bool {
+        self.root.is_some()
+    }
+
     fn at(&self, inside: &str, system: &str) -> PathBuf {
         self.root
             .as_ref()

@@ -26,8 +26,9 @@ for (const line of fs.readFileSync(path.join(etc, 'fireedge-server.conf'), 'utf8
 const endpoint = conf.one_xmlrpc || 'http://localhost:2633/RPC2'
 const oneflow = conf.oneflow_server || 'http://localhost:2474'
 
-const say = (text) => {
-  const line = `${new Date().toISOString()} ${text}\n`
+// In the format of FireEdge's logger.
+const say = (text, level = 'info') => {
+  const line = `[${new Date().toISOString()}] - [${level}] ${text}\n`
   try {
     fs.appendFileSync(path.join(logDir, 'fireedge.log'), line)
   } catch {
@@ -176,6 +177,8 @@ const api = async (request, response, name) => {
   if (!user) return send(response, 401)
   if (name === 'sunstone/views') return send(response, 200, { user: [], admin: [] })
   if (name === 'service') return proxy(user, response)
+  const logs = /^vm\/(\d+)\/logs$/.exec(name)
+  if (logs && !release.startsWith('7.0.')) return vmLogs(response, logs[1])
   const pool = POOLS[name]
   if (!pool) return send(response, 404)
   const [method, ...parameters] = pool
@@ -194,6 +197,25 @@ const proxy = (user, response) => {
   })
   request.on('error', () => send(response, 500))
   request.end()
+}
+
+// The log of a virtual machine, where the release's FireEdge looks for it: 7.0 has no such view, 7.4 asks oned for the place.
+const releaseFile = '/usr/lib/onesim/release'
+const release = process.env.ONESIM_RELEASE || (fs.existsSync(releaseFile) ? fs.readFileSync(releaseFile, 'utf8').trim() : '7.0.0')
+const LEVELS = [['E', 'error'], ['W', 'warning'], ['D', 'debug'], ['I', 'info']]
+const vmLogs = async (response, id) => {
+  let file = path.join(logDir, `${id}.log`)
+  if (release.startsWith('7.4.')) {
+    const answer = await call('one.system.config', serverSession('serveradmin'))
+    if (!answer.ok) return send(response, 500)
+    if (/<USE_VMS_LOCATION>(<!\[CDATA\[)?YES/.test(answer.text)) file = path.join(varDir, 'vms', id, 'vm.log')
+  }
+  if (!fs.existsSync(file)) return send(response, 404, 'Log file not found')
+  const lines = fs.readFileSync(file, 'utf8').split('\n').filter((line) => line.trim() !== '').map((text) => {
+    const level = LEVELS.find(([mark]) => text.includes(`[${mark}]`))
+    return { level: level ? level[1] : 'debug', text }
+  })
+  return send(response, 200, { meta: { mode: 'all', total_lines: lines.length }, lines })
 }
 
 const PAGE = fs.readFileSync(path.join(__dirname, 'index.html'), 'utf8')
@@ -224,7 +246,7 @@ const handle = async (request, response) => {
 
 const server = http.createServer((request, response) => {
   handle(request, response).catch((error) => {
-    say(`${request.method} ${request.url}: ${error.message}`)
+    say(`${request.method} ${request.url}: ${error.message}`, 'error')
     if (!response.headersSent) send(response, 500)
   })
 })
@@ -264,6 +286,11 @@ server.on('error', (error) => {
   process.stderr.write(`${error.message}\n`)
   process.exit(1)
 })
+// A knob of the simulation: with "fireedge" in the file /usr/lib/onesim/trace it prints an error with its stack.
+const knob = '/usr/lib/onesim/trace'
+if (fs.existsSync(knob) && fs.readFileSync(knob, 'utf8').split(/\s+/).includes('fireedge')) {
+  console.error(new TypeError("Cannot read properties of undefined (reading 'data')"))
+}
 server.listen(port, conf.host || '0.0.0.0', () => {
   say(`Server could be listening on ${conf.host}:${port}`)
   process.stdout.write(`Server listening on ${conf.host}:${port}\n`)

@@ -16,6 +16,7 @@ end
 
 log = File.open("#{Cloud::LOG}/oneflow.log", 'a')
 log.sync = true
+Cloud.trace('oneflow') {|text| log.puts "#{Cloud.stamp} [E]: [SER] #{text}" }
 
 # Documents of services and of their templates
 KINDS = { '/service' => 100, '/service_template' => 101 }.freeze

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Oned;
+use super::{Oned, vm_log};
 use crate::clock;
 use crate::config;
 use crate::db::DbError;
@@ -356,6 +356,7 @@ pub(crate) fn deploy(
     for lcm in [1, 2, last] {
         move_to(&mut vm, ACTIVE, lcm);
         store.update(VM, &vm)?;
+        vm_log::moved(oned, oid, ACTIVE, lcm);
     }
     Ok(last)
 }

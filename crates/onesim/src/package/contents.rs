@@ -10,9 +10,6 @@ use crate::cli;
 use crate::onedb::MIGRATORS;
 use crate::release::Release;
 
-/// How many packages there are.
-pub(crate) const COUNT: usize = 8;
-
 /// Modification time of every file: 2025-07-01, the date of release 7.0.0.
 const EPOCH: &str = "1751328000";
 
@@ -67,7 +64,7 @@ pub(crate) fn packages(release: &str, time_scale: Option<&str>) -> Result<Vec<Pa
             "release {release} is not simulated: 7.0, 7.2 and 7.4 are"
         ));
     }
-    Ok(vec![
+    let mut packages = vec![
         common(release, time_scale)?,
         rubygems(),
         core(release),
@@ -75,20 +72,39 @@ pub(crate) fn packages(release: &str, time_scale: Option<&str>) -> Result<Vec<Pa
         server(
             "opennebula-flow",
             "oneflow",
-            "OneFlow",
+            "simulated OpenNebula: OneFlow",
             asset!("lib/oneflow-server.rb"),
             asset!("etc/oneflow-server.conf").to_owned(),
         ),
         server(
             "opennebula-gate",
             "onegate",
-            "OneGate",
+            "simulated OpenNebula: OneGate",
             asset!("lib/onegate-server.rb"),
             onegate_conf(release),
         ),
         fireedge(),
         guacd(),
-    ])
+    ];
+    if !release.starts_with("7.0.") {
+        packages.push(server(
+            "opennebula-form",
+            "oneform",
+            "simulated OpenNebula: OneForm",
+            asset!("lib/oneform-server.rb"),
+            asset!("etc/oneform-server.conf").to_owned(),
+        ));
+    }
+    if release.starts_with("7.4.") {
+        packages.push(server(
+            "opennebula-ks",
+            "oneks",
+            "simulated OpenNebula: OneKS",
+            asset!("lib/oneks-server.rb"),
+            asset!("etc/oneks-server.conf").to_owned(),
+        ));
+    }
+    Ok(packages)
 }
 
 /// oned.conf of the release: gRPC came with 7.2.
@@ -322,15 +338,17 @@ fn tools() -> Package {
     }
 }
 
-fn server(package: &'static str, name: &str, said: &str, program: &'static str, conf: String) -> Package {
+fn server(
+    package: &'static str,
+    name: &str,
+    summary: &'static str,
+    program: &'static str,
+    conf: String,
+) -> Package {
     Package {
         name: package,
         depends: "opennebula-common, opennebula-rubygems",
-        summary: if said == "OneFlow" {
-            "simulated OpenNebula: OneFlow"
-        } else {
-            "simulated OpenNebula: OneGate"
-        },
+        summary,
         items: vec![
             text(&format!("/usr/lib/one/{name}/{name}-server.rb"), program),
             (

@@ -171,6 +171,16 @@ fn a_later_release_ships_its_own_configuration() {
     assert!(read("oned.conf").contains("\nGRPC_PORT = 2634\n"));
     assert!(read("onegate-server.conf").contains("\n:server:\n  :bind: 127.0.0.1\n  :port: 5030\n"));
     assert!(!read("onegate-server.conf").contains(":host:"));
+    unpack("opennebula-form");
+    unpack("opennebula-ks");
+    assert!(read("oneform-server.conf").contains("\n:port: 13013\n"));
+    assert!(read("oneks-server.conf").contains("\n  :port: 10780\n"));
+    for server in ["oneform/oneform-server.rb", "oneks/oneks-server.rb"] {
+        assert!(
+            directory.path().join("usr/lib/one").join(server).exists(),
+            "{server}"
+        );
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(crate) fn configure(front: &FrontEnd, name: &str, port: u16) {
         .replace("localhost:2101", &format!("127.0.0.1:{}", front.hook_port))
         .replace(":port: 2474", &format!(":port: {port}"))
         .replace(":port: 5030", &format!(":port: {port}"))
+        .replace(":port: 13013", &format!(":port: {port}"))
+        .replace(":port: 10780", &format!(":port: {port}"))
         .replace("port: 2616", &format!("port: {port}"));
     fs::write(front.path("etc").join(name), text).unwrap();
 }
@@ -89,6 +91,73 @@ fn a_server_without_its_secret_does_not_start() {
             said(&output)
         );
     }
+}
+
+#[test]
+fn oneform_and_oneks_let_users_in_with_the_releases_own_secrets() {
+    let mut front = FrontEnd::new();
+    front.release = "7.4.0";
+    let _oned = front.up();
+    for (name, line) in [
+        ("oneform", "[I] [LOG]: Starting server"),
+        ("oneks", "[I] [SRV]: Starting server"),
+    ] {
+        let port = free_port();
+        configure(&front, &format!("{name}-server.conf"), port);
+        let mut server = start(&front, "ruby", &format!("{name}-server.rb"));
+        listening(port);
+        let status = |headers: &str| http(port, "GET /", headers, "").unwrap().status;
+        assert_eq!((status(""), status(&basic("wrong"))), (401, 401), "{name}");
+        assert_eq!(status(&basic(PASSWORD)), 200, "{name}");
+        let log = fs::read_to_string(front.path("var").join(format!("{name}.log"))).unwrap();
+        assert!(log.contains(line), "{log}");
+        assert_eq!(server.stop().code(), Some(0));
+    }
+}
+
+#[test]
+fn the_log_of_a_machine_is_shown_by_fireedge() {
+    let mut front = FrontEnd::with_dummy_drivers();
+    front.release = "7.4.0";
+    front.configure("LOG = [ SYSTEM = \"file\", DEBUG_LEVEL = 3, USE_VMS_LOCATION = \"YES\" ]");
+    let _oned = front.up();
+    let port = free_port();
+    configure(&front, "fireedge-server.conf", port);
+    let _fireedge = start(&front, "node", "fireedge.js");
+    listening(port);
+    for command in [
+        &["onehost", "create", "dummy1", "-i", "dummy", "-v", "dummy"][..],
+        &[
+            "onevm", "create", "--name", "t1", "--cpu", "0.1", "--memory", "64",
+        ],
+        &["onevm", "deploy", "0", "0", "0"],
+    ] {
+        let output = front.run(command);
+        assert!(output.status.success(), "{command:?}: {}", said(&output));
+    }
+    let answer = login(port, PASSWORD);
+    let token = answer
+        .body
+        .split("\"token\":\"")
+        .nth(1)
+        .and_then(|t| t.split('"').next());
+    let bearer = format!("Authorization: Bearer {}\r\n", token.unwrap());
+    let logs = http(port, "GET /fireedge/api/vm/0/logs", &bearer, "").unwrap();
+    assert_eq!(logs.status, 200, "{}", logs.body);
+    for part in [
+        "\"level\":\"info\"",
+        "[VM][I]: New state is ACTIVE",
+        "New LCM state is RUNNING",
+    ] {
+        assert!(logs.body.contains(part), "{part} in {}", logs.body);
+    }
+    assert!(front.path("var/vms/0/vm.log").exists());
+    assert_eq!(
+        http(port, "GET /fireedge/api/vm/7/logs", &bearer, "")
+            .unwrap()
+            .status,
+        404
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::hosts::template_of;
 use super::{Context, Failure, Outcome, code};
 use crate::clock;
 use crate::objects::{self, HOST, TEMPLATE, VM};
-use crate::oned::scheduler;
+use crate::oned::{scheduler, vm_log};
 use crate::rpc::Value;
 use crate::template::{Template, Value as Attribute};
 use crate::xml::Element;
@@ -200,6 +200,7 @@ fn action(context: &Context<'_>) -> Outcome {
     }
     scheduler::move_to(&mut vm, to, lcm);
     store.update(VM, &vm)?;
+    vm_log::moved(context.oned, oid, to, lcm);
     Ok(Value::Int(oid))
 }
 
