@@ -210,15 +210,6 @@ impl Run<'_> {
         Ok(Client::new(self.endpoint.clone(), credentials))
     }
 
-    /// A setting's name and where its value came from.
-    fn origin(&self, name: &str) -> String {
-        let rows = self.settings.rows();
-        match rows.iter().find(|row| row.name == name) {
-            Some(row) => format!("{name} ({})", row.origin),
-            None => name.to_owned(),
-        }
-    }
-
     /// Why oned refuses every password: without its database it can look up none.
     async fn refused(&self, candidates: &[Login]) -> ReconcileError {
         if let Err(cause) = database::reachable(self.settings).await {
@@ -228,11 +219,11 @@ impl Run<'_> {
         let given = self.settings.oneadmin_password();
         let tried = match given {
             Some(given) if candidates.iter().any(|login| login.password() != given) => {
-                format!("{} nor {file}", self.origin("ONEADMIN_PASSWORD"))
+                format!("{} nor {file}", self.settings.origin("ONEADMIN_PASSWORD"))
             }
             Some(_) => format!(
                 "{} nor any other that is known here",
-                self.origin("ONEADMIN_PASSWORD")
+                self.settings.origin("ONEADMIN_PASSWORD")
             ),
             None => format!("{file} nor any other that is known here"),
         };

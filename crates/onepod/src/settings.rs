@@ -186,6 +186,15 @@ impl Settings {
         &self.overrides
     }
 
+    /// A setting's name and where its value came from, for messages: `ONE_KEY (environment)`.
+    #[must_use]
+    pub fn origin(&self, name: &str) -> String {
+        match self.rows.iter().find(|row| row.name == name) {
+            Some(row) => format!("{name} ({})", row.origin),
+            None => name.to_owned(),
+        }
+    }
+
     /// Every setting with its value and origin, in the order of the table.
     #[must_use]
     pub fn rows(&self) -> &[Row] {

@@ -175,8 +175,9 @@ fn one_key(
             files::close(&path, 0o600)?;
             if given.is_some_and(|given| given.expose() != kept) {
                 stage.note(&format!(
-                    "ONE_KEY differs from {}, which is kept: it encrypts attributes in the database, and no other key \
+                    "{} differs from {}, which is kept: it encrypts attributes in the database, and no other key \
                      reads them. Set ONE_KEY to the kept key",
+                    settings.origin("ONE_KEY"),
                     path.display()
                 ));
             }

@@ -89,7 +89,7 @@ impl Run<'_> {
             Ok(()) => {}
             Err(source @ (Error::Action { .. } | Error::Api { .. })) => {
                 return Err(ReconcileError::NotTaken {
-                    setting: self.origin("ONEADMIN_PASSWORD"),
+                    setting: self.settings.origin("ONEADMIN_PASSWORD"),
                     source,
                 });
             }
@@ -97,7 +97,7 @@ impl Run<'_> {
         }
         self.outcome.changed.push(format!(
             "oneadmin's password is changed to that of {}",
-            self.origin("ONEADMIN_PASSWORD")
+            self.settings.origin("ONEADMIN_PASSWORD")
         ));
         Ok(wanted)
     }

@@ -79,9 +79,17 @@ impl Run<'_> {
                 .user_passwd(user.id, &digest)
                 .await
                 .map_err(ReconcileError::Call)?;
-            self.outcome
-                .changed
-                .push(format!("the secret of {} is set in OpenNebula", user.name));
+            let source = if self.settings.serveradmin_secret().is_some() {
+                self.settings.origin("SERVERADMIN_SECRET")
+            } else if kept.is_empty() {
+                "a new one".to_owned()
+            } else {
+                format!("the one in {}", self.paths.auth_dir().display())
+            };
+            self.outcome.changed.push(format!(
+                "the secret of {} is set in OpenNebula to {source}",
+                user.name
+            ));
         }
         let line = format!("{}:{}\n", user.name, secret.expose());
         let mut written = Vec::new();

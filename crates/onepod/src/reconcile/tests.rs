@@ -482,7 +482,9 @@ async fn a_database_password_that_does_not_work_yet_stays_out_of_the_configurati
     watch.look().await;
     let errors = errors(&reconciler);
     assert!(
-        errors.len() == 1 && errors[0].contains("DB_PASSWORD has changed and is not used yet"),
+        errors.len() == 1
+            && errors[0].contains("DB_PASSWORD (DB_PASSWORD_FILE=")
+            && errors[0].contains("has changed and is not used yet"),
         "{errors:?}"
     );
     let Database::MySql(server) = reconciler.settings().database().clone() else {

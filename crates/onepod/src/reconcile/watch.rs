@@ -187,8 +187,9 @@ impl Watch {
         let kept = credentials::kept_one_key(&path).map_err(|error| error.to_string())?;
         match (kept, fresh.one_key()) {
             (Some(kept), Some(given)) if kept != *given => Err(format!(
-                "ONE_KEY has changed and is not used: {} encrypts attributes in the database, and no other key reads \
-                 them. Set ONE_KEY back to the kept key",
+                "{} has changed and is not used: {} encrypts attributes in the database, and no other key reads them. \
+                 Set ONE_KEY back to the kept key",
+                fresh.origin("ONE_KEY"),
                 path.display()
             )),
             _ => Ok(()),
@@ -198,8 +199,9 @@ impl Watch {
     async fn database(&self, fresh: &Settings) -> Result<(), String> {
         if let Err(cause) = database::reachable(fresh).await {
             return Err(format!(
-                "DB_PASSWORD has changed and is not used yet: {cause}. oned works on with the one before; change it at \
-                 the server too"
+                "{} has changed and is not used yet: {cause}. oned works on with the one before; change it at the server \
+                 too",
+                fresh.origin("DB_PASSWORD")
             ));
         }
         render::render(fresh, &self.reconciler.shared.paths).map_err(|error| error.to_string())?;

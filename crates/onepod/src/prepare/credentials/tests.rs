@@ -321,7 +321,7 @@ fn another_one_key_than_the_kept_one_is_reported_and_not_written() {
         .unwrap();
     assert_eq!(volume.text("one_key").unwrap(), kept);
     assert!(
-        volume.notes().contains("ONE_KEY differs") && !volume.notes().contains("0f0f"),
+        volume.notes().contains("ONE_KEY (environment) differs from") && !volume.notes().contains("0f0f"),
         "{}",
         volume.notes()
     );
