@@ -120,6 +120,12 @@ impl Log {
         lock(&self.shared.queue).recent.names()
     }
 
+    /// How many records there were since the start under each name, the dropped ones included.
+    #[must_use]
+    pub fn totals(&self) -> Vec<(String, u64)> {
+        lock(&self.shared.queue).recent.totals()
+    }
+
     /// What [`Log::recent`] gives, and from there on every new record: none is missing in between and none comes twice.
     #[must_use]
     pub fn subscribe(&self, service: Option<&str>) -> (Vec<String>, Subscription) {

@@ -28,6 +28,7 @@ pub(super) fn render(sources: &Sources) -> Result<String, fmt::Error> {
         status: sources.status(),
         probes: sources.board.probes(),
         start_seconds: sources.board.start_seconds(),
+        records: sources.log.totals(),
         own: usage::of_this_process(),
     }));
     let mut text = String::new();
@@ -40,6 +41,7 @@ struct Scrape {
     status: Status,
     probes: Vec<ProbeStats>,
     start_seconds: Vec<(String, f64)>,
+    records: Vec<(String, u64)>,
     own: Usage,
 }
 
@@ -154,6 +156,11 @@ impl Scrape {
             "onepod_service_restarts",
             "How often a service was started again.",
             services().map(|service| (of(&service.name), u64::from(service.restarts))),
+        )?;
+        out.counter(
+            "onepod_log_records",
+            "Records that a service has logged; a trace of many lines is one.",
+            self.records.iter().map(|(service, total)| (of(service), *total)),
         )?;
         out.gauge(
             "onepod_service_start_seconds",

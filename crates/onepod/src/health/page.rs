@@ -154,7 +154,7 @@ impl Page<'_> {
     }
 
     fn services(&self, out: &mut String) -> fmt::Result {
-        begin(out, "services", "Services")?;
+        begin(out, "services", "Services and tasks")?;
         if self.status.services.is_empty() {
             out.write_str(
                 "<p class=\"none\">None has been started yet: the stages of the start come first.</p>",
@@ -163,7 +163,7 @@ impl Page<'_> {
         }
         out.write_str(
             "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"services\"><table><thead><tr>\
-             <th scope=\"col\">Service</th><th scope=\"col\">State</th><th scope=\"col\">Since</th>\
+             <th scope=\"col\">Service or task</th><th scope=\"col\">State</th><th scope=\"col\">Since</th>\
              <th scope=\"col\" class=\"number\">Restarts</th><th scope=\"col\" class=\"number\">Memory</th>\
              <th scope=\"col\" class=\"number minor\">CPU</th><th scope=\"col\" class=\"number minor\">Processes</th>\
              <th scope=\"col\" class=\"number minor\">PID</th></tr></thead><tbody>",

@@ -31,6 +31,8 @@ pub(super) struct Recent {
 struct Ring {
     bytes: VecDeque<u8>,
     lengths: VecDeque<u32>,
+    /// Records since the start, those no longer kept included.
+    total: u64,
 }
 
 #[derive(Debug)]
@@ -117,6 +119,7 @@ impl Recent {
         if let Some(ring) = self.rings.get_mut(service) {
             ring.bytes.extend(record);
             ring.lengths.push_back(u32::try_from(record.len()).unwrap_or(0));
+            ring.total += 1;
             self.held += room;
         }
     }
@@ -184,6 +187,14 @@ impl Recent {
         self.rings.keys().map(ToString::to_string).collect()
     }
 
+    /// How many records of each service there were since the start.
+    pub(super) fn totals(&self) -> Vec<(String, u64)> {
+        self.rings
+            .iter()
+            .map(|(name, ring)| (name.to_string(), ring.total))
+            .collect()
+    }
+
     pub(super) fn subscribe(&mut self, service: Option<&str>) -> Subscription {
         let feed = Arc::new(Feed::default());
         self.subscribers.push(Subscriber {
@@ -236,6 +247,10 @@ mod tests {
             recent.push("chatty", format!("line {number} of many").as_bytes());
         }
         assert_eq!(recent.of(Some("quiet")).len(), 100);
+        assert_eq!(
+            recent.totals(),
+            [("chatty".to_owned(), 100_000), ("quiet".to_owned(), 100)]
+        );
         let chatty = recent.of(Some("chatty"));
         assert_eq!(chatty.last().unwrap(), "line 99999 of many");
         assert!(chatty.len() > 5000, "{}", chatty.len());

@@ -11,15 +11,17 @@ use crate::board::{
     Board, DatabaseView, RemoteDifference, RemoteKind, RemotesReport, ServiceView, TimerState, TimerView,
 };
 use crate::health::usage::CpuCounters;
-use crate::log::{Format, Log};
+use crate::log::{Format, Log, Severity};
 use crate::reaper::Reaper;
 
 fn sources(board: &Board) -> Sources {
     let nowhere = File::options().write(true).open("/dev/null").unwrap();
+    let log = Log::start(Format::Text, nowhere.into()).unwrap();
+    log.line("oned", Severity::Info, b"a line");
     Sources {
         board: board.clone(),
         reaper: Reaper::default(),
-        log: Log::start(Format::Text, nowhere.into()).unwrap(),
+        log,
         release: "/nowhere/release".into(),
         started_at: "2026-11-23T14:00:00.25Z".parse().unwrap(),
         cpu: CpuCounters::default(),
@@ -184,6 +186,7 @@ fn everything_that_the_board_has_keeps_the_rules() {
         ("onepod_remotes_differences", 1.0),
         ("onepod_stage_notes{stage=\"layout\"}", 1.0),
         ("onepod_log_lines_dropped_total", 0.0),
+        ("onepod_log_records_total{service=\"oned\"}", 1.0),
         ("onepod_orphans_reaped_total", 0.0),
     ] {
         assert!(

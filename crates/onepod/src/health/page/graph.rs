@@ -413,13 +413,14 @@ fn layers(nodes: usize, edges: &[Edge]) -> Vec<usize> {
     layers
 }
 
-/// The edges that do not follow from others.
+/// The edges that do not follow from others: `after` from several `after`, `wants` from anything.
 fn without_implied(nodes: usize, edges: &[Edge]) -> Vec<Edge> {
-    let goes_on = |from: usize, to: usize| {
+    let counts = |edge: &Edge, for_hard: bool| edge.hard || !for_hard;
+    let goes_on = |from: usize, to: usize, hard: bool| {
         let mut seen = vec![false; nodes];
         let mut open = vec![from];
         while let Some(at) = open.pop() {
-            for edge in edges.iter().filter(|edge| edge.from == at) {
+            for edge in edges.iter().filter(|edge| edge.from == at && counts(edge, hard)) {
                 if edge.to == to {
                     return true;
                 }
@@ -434,9 +435,12 @@ fn without_implied(nodes: usize, edges: &[Edge]) -> Vec<Edge> {
     edges
         .iter()
         .filter(|edge| {
-            !edges
-                .iter()
-                .any(|other| other.from == edge.from && other.to != edge.to && goes_on(other.to, edge.to))
+            !edges.iter().any(|other| {
+                other.from == edge.from
+                    && other.to != edge.to
+                    && counts(other, edge.hard)
+                    && goes_on(other.to, edge.to, edge.hard)
+            })
         })
         .copied()
         .collect()
@@ -490,6 +494,21 @@ mod tests {
             .map(|edge| (edge.from, edge.to))
             .collect();
         assert_eq!(drawn, [(0, 2), (2, 3), (1, 4), (3, 4)]);
+    }
+
+    #[test]
+    fn what_must_come_before_is_drawn_even_where_a_wish_leads_there_too() {
+        let mut plan = plan(&[("agent", &[]), ("add", &["agent"]), ("oned", &["agent"])]);
+        plan[2].wants = vec!["add".to_owned()];
+        let nodes = nodes(&plan);
+        let drawn = without_implied(nodes.len(), &edges(&nodes));
+        assert_eq!(drawn.len(), 3, "{drawn:?}");
+        // A wish that is fulfilled anyway is not.
+        plan[2].after = vec!["add".to_owned()];
+        plan[2].wants = vec!["agent".to_owned()];
+        let nodes = self::nodes(&plan);
+        let drawn = without_implied(nodes.len(), &edges(&nodes));
+        assert_eq!(drawn.len(), 2, "{drawn:?}");
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn everything_that_is_known_is_on_the_page() {
         "5s ago: exit code 0",
         "(5 times)",
         "12 orphans reaped; 0 log lines dropped",
-        "remotes: remotes/etc/vmm/kvm/kvmrc was changed by you and is kept",
+        "remotes: etc/vmm/kvm/kvmrc is kept as you changed it",
         "<title id=\"graph-title\">Order of the start</title>",
         "<title id=\"timeline-title\">Timeline of the start</title>",
     ] {

@@ -87,7 +87,11 @@ pub(super) fn draw(out: &mut String, bars: &[Bar], now: f64) -> fmt::Result {
 fn rows(bars: &[Bar]) -> Vec<(&str, Vec<&Bar>)> {
     let mut rows: Vec<(&str, Vec<&Bar>)> = Vec::new();
     for bar in bars {
-        match rows.iter_mut().find(|(name, _)| *name == bar.name) {
+        let same = |(name, runs): &&mut (&str, Vec<&Bar>)| {
+            // A stage and a task may have one name.
+            *name == bar.name && runs.first().is_some_and(|first| first.kind == bar.kind)
+        };
+        match rows.iter_mut().find(same) {
             Some((_, runs)) => runs.push(bar),
             None => rows.push((&bar.name, vec![bar])),
         }
@@ -217,17 +221,18 @@ mod tests {
             bar("layout", BarKind::Stage, (0.1, Some(0.2), None)),
             bar("oned", BarKind::Service, (2.0, Some(7.0), None)),
             bar("slow", BarKind::Service, (7.0, None, None)),
+            bar("layout", BarKind::Service, (8.0, Some(8.5), None)),
         ];
         let names: Vec<(&str, usize)> = rows(&bars)
             .iter()
             .map(|(name, runs)| (*name, runs.len()))
             .collect();
-        assert_eq!(names, [("layout", 1), ("oned", 2), ("slow", 1)]);
+        assert_eq!(names, [("layout", 1), ("oned", 2), ("slow", 1), ("layout", 1)]);
         assert_eq!(took(&bars[2], 2, 9.0), "5.0 s, run 2");
         assert_eq!(took(&bars[3], 1, 9.0), "2.0 s, not yet");
         assert_eq!(took(&bars[0], 1, 9.0), "500 ms, failed");
         let mut svg = String::new();
         draw(&mut svg, &bars, 9.0).unwrap();
-        assert_eq!(svg.matches("<rect").count(), 4);
+        assert_eq!(svg.matches("<rect").count(), 5);
     }
 }

@@ -17,22 +17,20 @@ fn everything() {
     insta::assert_snapshot!(tables(&status(), None, false), @r#"
     OpenNebula 7.4.0: ready; onepod 0.4.0, up 3h2m
 
-    SERVICE       STATE    SINCE  RESTARTS  MEMORY   CPU     PID  REMARK
-    ssh-agent     ready    3h2m   0         4 MiB    0.0 s   27   -
-    guacd         ready    3h2m   0         14 MiB   0.0 s   34   -
-    sshd          ready    3h2m   0         7 MiB    0.1 s   41   -
-    oned          ready    3h2m   0         179 MiB  92.4 s  48   -
-    onehem        ready    3h2m   0         60 MiB   3.1 s   62   -
-    oneflow       ready    3h2m   0         96 MiB   5.2 s   69   -
-    onegate       backoff  4s     5         -        4.4 s   -    exit code 1 after 2.104 s; its last line: Address already in use - bind(2) for "0.0.0.0" port 5030 (Errno::EADDRINUSE)
-    oneform       ready    3h2m   0         86 MiB   4.0 s   83   -
-    oneks         off      3h2m   0         -        -       -    -
-    fireedge      ready    3h2m   1         236 MiB  12.7 s  97   last run: killed by SIGKILL after 51.220 s
-    monitord      ready    3h2m   0         40 MiB   33.0 s  104  -
-    leader-watch  standby  3h2m   0         -        -       -    -
-    exporter      absent   3h2m   0         -        -       -    -
+    SERVICE    STATE    SINCE  RESTARTS  MEMORY   CPU     PID  REMARK
+    ssh-agent  ready    3h2m   0         4 MiB    0.0 s   27   -
+    guacd      ready    3h2m   0         14 MiB   0.0 s   34   -
+    sshd       ready    3h2m   0         7 MiB    0.1 s   48   -
+    oned       ready    3h2m   0         179 MiB  92.4 s  55   -
+    onehem     ready    3h2m   0         60 MiB   3.1 s   69   -
+    oneflow    ready    3h2m   0         96 MiB   5.2 s   76   -
+    onegate    backoff  4s     5         -        4.4 s   -    exit code 1 after 2.104 s; its last line: Address already in use - bind(2) for "0.0.0.0" port 5030 (Errno::EADDRINUSE)
+    oneform    ready    3h2m   0         86 MiB   4.0 s   90   -
+    oneks      off      3h2m   0         -        -       -    -
+    fireedge   ready    3h2m   1         236 MiB  12.7 s  104  last run: killed by SIGKILL after 51.220 s
 
     TASK         STATE  SINCE  FAILURES  REMARK
+    ssh-add      done   3h2m   0         -
     credentials  done   3h2m   0         -
 
     TIMER              NEXT RUN  SCHEDULE           RUNS  FAILED  LAST RUN
@@ -40,15 +38,16 @@ fn everything() {
     ssh-socks-cleaner  in 25s    at seconds 10, 40  366   0       5s ago: exit code 0 after 0.020 s
     rotate-logs        in 7m15s  every 600 s        0     0       -
 
-    STAGE      STATE  TIME    REMARK
-    settle     done   4 ms    -
-    layout     done   205 ms  -
-    remotes    done   400 ms  remotes/etc/vmm/kvm/kvmrc was changed by you and is kept
-    database   done   1.3 s   -
-    render     done   10 ms   -
-    migrate    done   10 ms   -
-    ssh        done   40 ms   -
-    supervise  done   9.3 s   -
+    STAGE        STATE  TIME    REMARK
+    settle       done   4 ms    -
+    layout       done   205 ms  -
+    remotes      done   400 ms  etc/vmm/kvm/kvmrc is kept as you changed it
+    database     done   1.3 s   -
+    render       done   10 ms   -
+    migrate      done   3.7 s   -
+    credentials  done   10 ms   -
+    ssh          done   30 ms   -
+    supervise    done   9.9 s   -
 
     DATABASE
       mysql at opennebula-mariadb:3306/opennebula (MariaDB 11.8.3)
@@ -57,7 +56,7 @@ fn everything() {
     REMOTES               KIND      REMARK
     etc/vmm/kvm/kvmrc     changed   -
     hooks/notify-team.sh  added     -
-    tm/ceph/clone         replaced  yours is kept as tm/ceph/clone.before-7.4.0
+    tm/ceph/clone         replaced  yours is kept as .onepod/replaced/tm/ceph/clone
 
     LAST ERRORS  FROM      TIMES  WHAT
     4s ago       onegate   5      exit code 1 after 2.104 s; its last line: Address already in use - bind(2) for "0.0.0.0" port 5030 (Errno::EADDRINUSE)
@@ -76,26 +75,25 @@ fn on_a_terminal_of_eighty_columns() {
     insta::assert_snapshot!(text, @r#"
     OpenNebula 7.4.0: ready; onepod 0.4.0, up 3h2m
 
-    SERVICE       STATE    SINCE  RESTARTS  MEMORY   REMARK
-    ssh-agent     ready    3h2m   0         4 MiB    -
-    guacd         ready    3h2m   0         14 MiB   -
-    sshd          ready    3h2m   0         7 MiB    -
-    oned          ready    3h2m   0         179 MiB  -
-    onehem        ready    3h2m   0         60 MiB   -
-    oneflow       ready    3h2m   0         96 MiB   -
-    onegate       backoff  4s     5         -        exit code 1 after 2.104 s; its
-                                                     last line: Address already in
-                                                     use - bind(2) for "0.0.0.0"
-                                                     port 5030 (Errno::EADDRINUSE)
-    oneform       ready    3h2m   0         86 MiB   -
-    oneks         off      3h2m   0         -        -
-    fireedge      ready    3h2m   1         236 MiB  last run: killed by SIGKILL
-                                                     after 51.220 s
-    monitord      ready    3h2m   0         40 MiB   -
-    leader-watch  standby  3h2m   0         -        -
-    exporter      absent   3h2m   0         -        -
+    SERVICE    STATE    SINCE  RESTARTS  MEMORY   CPU     REMARK
+    ssh-agent  ready    3h2m   0         4 MiB    0.0 s   -
+    guacd      ready    3h2m   0         14 MiB   0.0 s   -
+    sshd       ready    3h2m   0         7 MiB    0.1 s   -
+    oned       ready    3h2m   0         179 MiB  92.4 s  -
+    onehem     ready    3h2m   0         60 MiB   3.1 s   -
+    oneflow    ready    3h2m   0         96 MiB   5.2 s   -
+    onegate    backoff  4s     5         -        4.4 s   exit code 1 after 2.104 s;
+                                                          its last line: Address
+                                                          already in use - bind(2)
+                                                          for "0.0.0.0" port 5030
+                                                          (Errno::EADDRINUSE)
+    oneform    ready    3h2m   0         86 MiB   4.0 s   -
+    oneks      off      3h2m   0         -        -       -
+    fireedge   ready    3h2m   1         236 MiB  12.7 s  last run: killed by
+                                                          SIGKILL after 51.220 s
 
     TASK         STATE  SINCE  FAILURES  REMARK
+    ssh-add      done   3h2m   0         -
     credentials  done   3h2m   0         -
 
     TIMER              NEXT RUN  RUNS  FAILED  LAST RUN
@@ -103,16 +101,16 @@ fn on_a_terminal_of_eighty_columns() {
     ssh-socks-cleaner  in 25s    366   0       5s ago: exit code 0 after 0.020 s
     rotate-logs        in 7m15s  0     0       -
 
-    STAGE      STATE  TIME    REMARK
-    settle     done   4 ms    -
-    layout     done   205 ms  -
-    remotes    done   400 ms  remotes/etc/vmm/kvm/kvmrc was changed by you and is
-                              kept
-    database   done   1.3 s   -
-    render     done   10 ms   -
-    migrate    done   10 ms   -
-    ssh        done   40 ms   -
-    supervise  done   9.3 s   -
+    STAGE        STATE  TIME    REMARK
+    settle       done   4 ms    -
+    layout       done   205 ms  -
+    remotes      done   400 ms  etc/vmm/kvm/kvmrc is kept as you changed it
+    database     done   1.3 s   -
+    render       done   10 ms   -
+    migrate      done   3.7 s   -
+    credentials  done   10 ms   -
+    ssh          done   30 ms   -
+    supervise    done   9.9 s   -
 
     DATABASE
       mysql at opennebula-mariadb:3306/opennebula (MariaDB 11.8.3)
@@ -121,7 +119,7 @@ fn on_a_terminal_of_eighty_columns() {
     REMOTES               KIND      REMARK
     etc/vmm/kvm/kvmrc     changed   -
     hooks/notify-team.sh  added     -
-    tm/ceph/clone         replaced  yours is kept as tm/ceph/clone.before-7.4.0
+    tm/ceph/clone         replaced  yours is kept as .onepod/replaced/tm/ceph/clone
 
     LAST ERRORS  FROM      TIMES  WHAT
     4s ago       onegate   5      exit code 1 after 2.104 s; its last line: Address
@@ -139,7 +137,7 @@ fn colours_change_nothing_but_the_colour() {
     for part in [
         "\x1b[1mOpenNebula 7.4.0\x1b[0m: \x1b[32mready\x1b[0m",
         "\x1b[31mbackoff\x1b[0m",
-        "\x1b[2mabsent\x1b[0m",
+        "\x1b[2moff\x1b[0m",
         "lock \x1b[32mheld by this front-end\x1b[0m",
     ] {
         assert!(text.contains(part), "{part:?} in\n{text}");
