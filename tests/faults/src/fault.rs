@@ -95,6 +95,11 @@ pub(crate) const ALL: &[Fault] = &[
         migration::stopped,
     ),
     fault(
+        "migration-no-room",
+        "no room for the dump: refused, exit 1, nothing begun; with room again: migrated, same data",
+        migration::no_room,
+    ),
+    fault(
         "two-pods",
         "two pods on one database: the second waits and names the first; it takes over when that is gone; same data",
         pods::two_on_one_database,

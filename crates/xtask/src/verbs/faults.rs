@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::lock::Lock;
 use crate::progress::{Counts, Progress};
 use crate::repo::Repo;
 use crate::sh::cmd;
@@ -38,7 +40,8 @@ pub(crate) fn all(repo: &Repo, args: &[OsString], progress: &mut Progress) {
     }
 }
 
-fn suite(repo: &Repo, rootfs: &std::path::Path, args: &[OsString]) -> Result<Counts> {
+fn suite(repo: &Repo, rootfs: &Path, args: &[OsString]) -> Result<Counts> {
+    let _one = Lock::take(repo, "faults")?;
     let log = repo.logs().join("faults.log");
     let status = cmd("cargo")
         .args([

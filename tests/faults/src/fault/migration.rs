@@ -10,6 +10,8 @@ use faults::wait::{Look, until};
 use faults::world::{Kept, World};
 use rustix::process::Signal;
 
+use super::volume;
+
 /// Stands in for `onedb`: everything but `upgrade` is the real one; that one tells that it has begun, and fails when it may.
 const BROKEN: &str = r#"#!/bin/bash
 if [ "$1" = upgrade ]; then
@@ -79,6 +81,35 @@ pub(super) fn stopped(world: &mut World) -> Result<String> {
     mended(world, &kept, &version)?;
     Ok(format!(
         "asked to stop half-way: exit 0; the next start migrates to {version}; same data"
+    ))
+}
+
+/// The volume has no room for the dump: nothing is begun.
+pub(super) fn no_room(world: &mut World) -> Result<String> {
+    let small = volume::small_volume(world)?;
+    let (kept, version) = older(world)?;
+    volume::fill(&small)?;
+    world.pod.empty()?;
+    let mut front_end = world.start()?;
+    let code = front_end.end()?;
+    let message = world.pod.last_message();
+    ensure!(code == 1, "it ended with {code}: {message}");
+    for word in ["/var/lib/one", OLDER, "room"] {
+        ensure!(
+            message.contains(word),
+            "\"{word}\" is not in the message: {message}"
+        );
+    }
+    ensure!(current(world)? == OLDER, "the database was changed");
+    fs::remove_file(small.join(volume::FILLING))?;
+    world.pod.empty()?;
+    let mut front_end = world.start()?;
+    front_end.started()?;
+    ensure!(current(world)? == version, "the schema is {}", current(world)?);
+    world.check(&kept)?;
+    Ok(format!(
+        "exit 1: \"{}\"; with room: migrated to {version}, same data",
+        one_line(&message)
     ))
 }
 

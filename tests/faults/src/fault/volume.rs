@@ -12,6 +12,9 @@ use faults::wait::{Look, until};
 use faults::world::World;
 use faults::{namespaces, process};
 
+/// The file that fills a volume.
+pub(super) const FILLING: &str = "filling";
+
 /// The volume belongs to somebody else.
 pub(super) fn foreign(world: &mut World) -> Result<String> {
     let (mut front_end, kept) = world.start_with_data()?;
@@ -55,7 +58,7 @@ pub(super) fn full(world: &mut World) -> Result<String> {
     for word in ["/var/lib/one", "enlarge the volume"] {
         ensure!(message.contains(word), "{word} is not in the message: {message}");
     }
-    fs::remove_file(small.join("filling"))?;
+    fs::remove_file(small.join(FILLING))?;
     let mut front_end = world.start()?;
     front_end.started()?;
     ensure!(brought.exists(), "{} was not brought again", brought.display());
@@ -86,7 +89,7 @@ pub(super) fn full_while_running(world: &mut World) -> Result<String> {
     world.check(&kept)?;
     let (alive, _) = front_end.get("/livez")?;
     ensure!(alive == 200, "/livez {alive}");
-    fs::remove_file(small.join("filling"))?;
+    fs::remove_file(small.join(FILLING))?;
     front_end.stop()?;
     let mut front_end = world.start()?;
     front_end.started()?;
@@ -132,7 +135,7 @@ pub(super) fn read_only_root(world: &mut World) -> Result<String> {
 }
 
 /// Puts a small file system in the place of the volume; gives its path.
-fn small_volume(world: &World) -> Result<PathBuf> {
+pub(super) fn small_volume(world: &World) -> Result<PathBuf> {
     let volume = world.pod.volume();
     let options = "size=24m,mode=2777,uid=0,gid=9869";
     namespaces::memory(&volume, options)?;
@@ -140,8 +143,8 @@ fn small_volume(world: &World) -> Result<PathBuf> {
 }
 
 /// Writes until nothing fits any more.
-fn fill(dir: &Path) -> Result<()> {
-    let mut file = fs::File::create(dir.join("filling"))?;
+pub(super) fn fill(dir: &Path) -> Result<()> {
+    let mut file = fs::File::create(dir.join(FILLING))?;
     for size in [1 << 20, 1 << 12, 1] {
         let block = vec![b'x'; size];
         while std::io::Write::write_all(&mut file, &block).is_ok() {}
