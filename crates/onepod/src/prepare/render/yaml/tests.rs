@@ -498,13 +498,10 @@ proptest! {
                 let symbols: Vec<String> = path.iter().map(|key| format!(":{key}")).collect();
                 prop_assert!(put(&mut wanted, &symbols, &value));
                 prop_assert_eq!(read(&new).unwrap(), wanted);
-                // The lines that stay come in their order.
-                let mut rest = new.lines();
-                let lost = text.lines().filter(|line| !rest.clone().any(|other| {
-                    let same = other == *line;
-                    if same { rest.by_ref().find(|other| other == line); }
-                    same
-                })).count();
+                let lost = similar::TextDiff::from_lines(&text, &new)
+                    .iter_all_changes()
+                    .filter(|change| change.tag() == similar::ChangeTag::Delete)
+                    .count();
                 let replaced = match get(&before, &symbols) {
                     Some(Value::Array(items)) => items.len().max(1) + 1,
                     Some(_) => 1,
