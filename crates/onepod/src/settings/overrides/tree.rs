@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::wrong_type;
-use crate::settings::vendor::File;
+use crate::settings::vendor::{self, File};
 
 /// One value of a YAML file: a text, number or switch, or a list of them.
 #[derive(Clone, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Desk<'_> {
             Some(key) => key.kind.yaml(value),
             None => Ok(value.clone()),
         };
-        match typed {
+        match typed.map(whole) {
             Err(expected) => self.mistakes.push(wrong_type(file, &name, value, &expected)),
             Ok(value) if !is_leaf(&value) => self.mistakes.push(wrong_type(
                 file,
@@ -159,6 +159,18 @@ pub(crate) fn is_reserved(text: &str) -> bool {
         .any(|word| word.eq_ignore_ascii_case(text))
 }
 
+/// The value with numbers such as 2.0, which Helm makes of large ones, as the whole numbers that they are.
+fn whole(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(whole).collect(),
+        Value::Number(number) if number.is_f64() => match vendor::decimal(&number).parse::<i64>() {
+            Ok(whole) => whole.into(),
+            Err(_) => Value::Number(number),
+        },
+        value => value,
+    }
+}
+
 fn is_leaf(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().all(is_scalar),
@@ -171,7 +183,9 @@ fn is_scalar(value: &Value) -> bool {
         Value::String(text) => !text
             .chars()
             .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')),
-        Value::Number(_) | Value::Bool(_) => true,
+        // Without an exponent, which versions of YAML read differently.
+        Value::Number(number) => vendor::decimal(number).len() <= 20,
+        Value::Bool(_) => true,
         Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }
