@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::net::free_address;
@@ -59,6 +60,14 @@ impl Peer {
     /// Whether it starts a service again that has ended.
     pub(crate) fn restarts(&self) -> bool {
         *self != Self::TiniAndShell
+    }
+
+    /// The signal at which it ends together with its services.
+    fn farewell(&self) -> Signal {
+        match self {
+            Self::Runit => Signal::HUP,
+            _ => Signal::TERM,
+        }
     }
 
     fn program(&self) -> Option<&'static str> {
@@ -155,7 +164,7 @@ impl Scene {
 
     /// Starts the supervisor and waits until all services have begun.
     pub(crate) fn start(&self, peer: &Peer) -> Result<(Running, Vec<Began>)> {
-        let running = Running::start(peer.command(self)?)?;
+        let running = Running::start(peer.command(self)?)?.ended_by(peer.farewell());
         let began = self
             .services
             .iter()

@@ -14,6 +14,8 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::procfs::{began, family};
+
 /// What does not come true within this has failed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -23,10 +25,11 @@ pub(crate) fn monotonic_ns() -> i64 {
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
-/// A program that runs until it is dropped; then it is asked to end, and killed after a while.
+/// A program that runs until it is dropped; then it is asked to end, and what is left of its family is killed.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
+    farewell: Signal,
 }
 
 impl Running {
@@ -50,7 +53,16 @@ impl Running {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {shown}"))?;
-        Ok(Self { child })
+        Ok(Self {
+            child,
+            farewell: Signal::TERM,
+        })
+    }
+
+    /// The same, with another signal for the end: runsvdir leaves its services alone at a TERM.
+    pub(crate) fn ended_by(mut self, signal: Signal) -> Self {
+        self.farewell = signal;
+        self
     }
 
     /// Its process id.
@@ -61,15 +73,23 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        signal(self.child.id(), Signal::TERM);
+        let family: Vec<_> = family(self.pid())
+            .into_iter()
+            .skip(1)
+            .map(|member| (member, began(member)))
+            .collect();
+        signal(self.pid(), self.farewell);
         let deadline = Instant::now() + Duration::from_secs(15);
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if Instant::now() > deadline {
-                let _ = self.child.kill();
-                let _ = self.child.wait();
-                return;
-            }
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             pause();
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // Whoever was left behind by its supervisor, unless its number is another's by now.
+        for (member, then) in family {
+            if then.is_some() && began(member) == then {
+                signal(member, Signal::KILL);
+            }
         }
     }
 }

@@ -16,6 +16,12 @@ pub(crate) struct Cost {
     pub(crate) sleeps: f64,
 }
 
+/// When a process began, in ticks since the machine started: with its number this is unique.
+pub(crate) fn began(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
 /// A process and all its descendants, itself first.
 pub(crate) fn family(pid: u32) -> Vec<u32> {
     let mut members = vec![pid];
