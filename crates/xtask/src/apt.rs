@@ -53,6 +53,8 @@ pub(crate) const TESTS: &[Wanted] = &[
     ("sqlite3", "sqlite3"),
     ("shellcheck", "shellcheck"),
     ("git", "git"),
+    // A terminal for `onepod status`.
+    ("script", "bsdutils"),
     // The page of /status, and a font that has what it needs.
     ("chromium", "chromium"),
     ("/usr/share/doc/fonts-dejavu-core/copyright", "fonts-dejavu-core"),

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::board::status::{Phase, Status};
 use crate::board::{DatabaseLock, RemoteKind, ServiceState, ServiceView, StageState, TimerState};
-use crate::format::{self, count, mebibytes, span};
+use crate::format::{count, mebibytes, span};
 
 mod graph;
 mod html;

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 
 use crate::pod::{PATIENCE, Pod, Process, Services, until};
 
@@ -171,6 +171,49 @@ fn status_is_watched_also_without_a_terminal() {
     assert_eq!(until("the end of the watcher", || watcher.exit()), 0);
     let text = fs::read_to_string(pod.path("watched")).unwrap();
     assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert_eq!(pod.stop().0, 0);
+}
+
+/// A verb on a terminal, its output going to a file.
+fn on_a_terminal(pod: &Pod, verb: &str, variables: &[(&str, &str)], output: &str) -> Process {
+    let mut command = Command::new("script");
+    let onepod = env!("CARGO_BIN_EXE_onepod");
+    command
+        .args(["--quiet", "--return", "--flush", "--command"])
+        .arg(format!("exec {onepod} {verb} --listen {}", pod.listen))
+        .arg("/dev/null")
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("TERM", "xterm-256color")
+        .envs(variables.iter().copied())
+        .stdout(fs::File::create(pod.path(output)).unwrap());
+    Process::start(&mut command).0
+}
+
+#[test]
+fn on_a_terminal_status_has_colours_and_is_watched_in_its_place() {
+    let pod = Services::new().good("a", "essential = true").start();
+    pod.until_ok("/readyz");
+    let shown = |file: &str| fs::read_to_string(pod.path(file)).unwrap();
+    for (variables, colours) in [(&[][..], true), (&[("NO_COLOR", "1")][..], false)] {
+        let mut process = on_a_terminal(&pod, "status", variables, "once");
+        assert_eq!(until("the verb's end", || process.exit()), 0);
+        let text = shown("once");
+        assert!(text.contains("SERVICE"), "{text:?}");
+        assert_eq!(text.contains("\u{1b}[32mready\u{1b}[0m"), colours, "{text:?}");
+        assert_eq!(text.contains('\u{1b}'), colours, "{text:?}");
+    }
+    let mut process = on_a_terminal(&pod, "status --watch 1", &[], "watched");
+    until("two pictures", || {
+        (shown("watched").matches("\u{1b}[H").count() >= 2).then_some(())
+    });
+    kill_process(until("the verb", || process.child()), Signal::INT).unwrap();
+    assert_eq!(until("the verb's end", || process.exit()), 0);
+    let text = shown("watched");
+    // A screen of its own, given back at the end with the cursor, and never cleared in between.
+    assert!(text.starts_with("\u{1b}[?1049h\u{1b}[?25l"), "{text:?}");
+    assert!(text.ends_with("\u{1b}[?25h\u{1b}[?1049l"), "{text:?}");
+    assert!(!text.contains("\u{1b}[2J"), "{text:?}");
     assert_eq!(pod.stop().0, 0);
 }
 

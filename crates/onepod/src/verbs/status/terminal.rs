@@ -1,6 +1,7 @@
 //! Where the text goes: how wide it may be, whether it may have colours, and how it is drawn again in its place.
 
 use std::env;
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use rustix::termios::tcgetwinsize;
@@ -106,9 +107,12 @@ fn frame(text: &str, height: usize) -> String {
         frame += "\x1b[K";
     }
     if lines.len() > shown {
-        frame += &format!(
-            "\r\n… and {} lines for which the terminal is too low\x1b[K",
-            lines.len() - shown
+        let more = lines.len() - shown;
+        frame += "\r\n";
+        // Writing to a String does not fail.
+        let _ = fmt::Write::write_fmt(
+            &mut frame,
+            format_args!("… and {more} lines for which the terminal is too low\x1b[K"),
         );
     }
     frame + "\x1b[J" + SO_FAR
