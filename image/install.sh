@@ -65,9 +65,10 @@ mv /var/lib/one /usr/share/onepod/data
 rm -rf /usr/share/onepod/data/.one /usr/share/onepod/data/.ssh
 cp -a /etc/one /usr/share/onepod/etc
 echo "$ONE_VERSION" >/usr/share/onepod/release
-# Readable by the front-end's user alone, as in the packages: root owns the copies, oneadmin's group reads them.
+# Root owns the copies. The configuration is as the packages ship it, so `onepod check` may read it as any user; what a
+# start makes of it lies in /etc/one, which is closed to others.
 chown -R root:9869 /usr/share/onepod/etc /usr/share/onepod/data
-chmod -R u+rwX,g+rX,g-w,o-rwx /usr/share/onepod/etc
+chmod -R u+rwX,go+rX,go-w /usr/share/onepod/etc
 chmod -R u+rwX,g+rX,g-w /usr/share/onepod/data
 install -d -o 9869 -g 9869 -m 0755 /var/lib/one /var/log/one /run/lock/one /run/onepod
 install -d -o 9869 -g 9869 -m 0750 /etc/one /run/one

@@ -68,13 +68,11 @@ fn attributes(file: &File) -> Value {
             "type": "object", "minProperties": 1, "properties": keys, "additionalProperties": other,
             "propertyNames": {"pattern": "^[A-Za-z0-9_]+$"},
         });
-        match vector.strip_suffix("[NAME]") {
-            Some(plain) => drop(patterns.insert(format!("^{plain}\\[[A-Za-z0-9_]+=.*\\]$"), map)),
-            None => {
-                patterns.insert(format!("^{vector}\\[[A-Za-z0-9_]+=.*\\]$"), map.clone());
-                properties.insert(vector.to_owned(), map);
-            }
+        let plain = vector.trim_end_matches("[NAME]");
+        if plain == vector {
+            properties.insert(plain.to_owned(), map.clone());
         }
+        patterns.insert(format!("^{plain}\\[[A-Za-z0-9_]+=.*\\]$"), map);
     }
     // Keys that are not known: single values, or vectors of them.
     json!({
