@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 pub mod facts;
 pub mod probes;
@@ -27,6 +28,8 @@ use timeline::Timeline;
 #[derive(Debug, Clone, Default)]
 pub struct Board {
     shared: Arc<Mutex<Shared>>,
+    /// An essential service has stopped answering.
+    doubt: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -178,6 +181,10 @@ impl Board {
     pub fn set_services(&self, services: Vec<ServiceView>, started_up: bool) {
         let mut shared = self.lock();
         let (began, over) = (shared.began, shared.started_up);
+        let answers = |service: &ServiceView| !service.essential || service.state != ServiceState::Unready;
+        if shared.services.iter().all(answers) && !services.iter().all(answers) {
+            self.doubt.notify_one();
+        }
         shared.timeline.see(&services, began, over);
         shared.services = services;
         shared.started_up |= started_up;
@@ -336,6 +343,30 @@ mod tests {
             ]
         );
         assert_eq!(board.start_seconds().len(), 1);
+    }
+
+    #[test]
+    fn a_lost_database_comes_first_among_the_reasons_and_only_where_there_are_some() {
+        let board = Board::new();
+        let oned = |satisfied, state| ServiceView {
+            name: "oned".to_owned(),
+            essential: true,
+            satisfied,
+            state,
+            ..ServiceView::default()
+        };
+        board.set_phase(Phase::Running);
+        board.set_database(DatabaseView::default());
+        board.set_services(vec![oned(true, ServiceState::Ready)], true);
+        board.lose_database("db:3306: connection refused");
+        assert_eq!(board.reasons(), Vec::<String>::new());
+        board.set_services(vec![oned(false, ServiceState::Unready)], true);
+        assert_eq!(
+            board.reasons(),
+            ["database: db:3306: connection refused", "oned: unready"]
+        );
+        board.set_database_lock(DatabaseLock::Held);
+        assert_eq!(board.reasons(), ["oned: unready"]);
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub struct DatabaseView {
     pub class: String,
     /// Whether this front-end is the only one on it.
     pub lock: DatabaseLock,
+    /// Why the connection that has the lock is lost, while it is.
+    #[serde(default)]
+    pub cause: Option<String>,
     /// Dumps that are kept on the volume.
     #[serde(default)]
     pub dumps: u32,
@@ -226,7 +229,21 @@ impl Board {
     pub fn set_database_lock(&self, lock: DatabaseLock) {
         if let Some(database) = &mut self.lock().database {
             database.lock = lock;
+            database.cause = None;
         }
+    }
+
+    /// Records that the connection to the database is lost, and why.
+    pub fn lose_database(&self, cause: &str) {
+        if let Some(database) = &mut self.lock().database {
+            database.lock = DatabaseLock::Lost;
+            database.cause = Some(cause.to_owned());
+        }
+    }
+
+    /// Resolves when an essential service has stopped answering: whoever knows a cause that they share looks then.
+    pub async fn doubt(&self) {
+        self.doubt.notified().await;
     }
 
     /// Records how the remotes on the volume differ from the release's.

@@ -241,12 +241,22 @@ fn preparing(stages: &[StageView]) -> String {
 }
 
 fn not_ready(shared: &Shared) -> Vec<String> {
-    shared
+    let mut reasons: Vec<String> = shared
         .services
         .iter()
         .filter(|service| service.essential && !service.satisfied)
         .map(reason)
-        .collect()
+        .collect();
+    // A service that has lost its database often says something else; what is behind it comes first.
+    if let Some(cause) = shared
+        .database
+        .as_ref()
+        .and_then(|database| database.cause.as_ref())
+        && !reasons.is_empty()
+    {
+        reasons.insert(0, format!("database: {cause}"));
+    }
+    reasons
 }
 
 fn reason(service: &ServiceView) -> String {

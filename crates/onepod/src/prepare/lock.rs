@@ -8,8 +8,6 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::board::{Board, DatabaseLock};
-
 pub(crate) mod server;
 pub(crate) mod volume;
 
@@ -89,11 +87,6 @@ impl Identity {
             since: format!("{:.0}", Timestamp::now()),
         }
     }
-}
-
-/// Tells the operator how the lock stands.
-fn publish(board: &Board, lock: DatabaseLock) {
-    board.set_database_lock(lock);
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
 
-use super::{Holder, Identity, publish};
+use super::{Holder, Identity};
 use crate::board::{Board, DatabaseLock, Stage};
 use crate::prepare::database::mysql::{self, Cause, Login};
 use crate::prepare::database::{jittered, pause};
@@ -314,7 +314,7 @@ async fn keep(mut connection: Conn, mut server: MySql, board: Board, say: watch:
     loop {
         let began = born(&mut connection).await;
         let number = connection.id();
-        let cause = until_lost(&mut connection, &me).await;
+        let cause = until_lost(&mut connection, &me, &board).await;
         let place = format!(
             "database \"{}\" on {}:{}",
             server.name(),
@@ -326,13 +326,13 @@ async fn keep(mut connection: Conn, mut server: MySql, board: Board, say: watch:
         );
         tracing::warn!("database: {text}");
         board.error("database", &text);
-        publish(&board, DatabaseLock::Lost);
+        board.lose_database(&format!("the connection to {place} is lost ({cause})"));
         say.send_replace(Standing::Lost);
         drop(connection);
-        match regain(&mut server, number, began).await {
+        match regain(&mut server, number, began, &board).await {
             Ok(fresh) => {
                 tracing::info!("database: {place} is this front-end's again");
-                publish(&board, DatabaseLock::Held);
+                board.set_database_lock(DatabaseLock::Held);
                 say.send_replace(Standing::Held);
                 connection = fresh;
             }
@@ -350,7 +350,7 @@ async fn keep(mut connection: Conn, mut server: MySql, board: Board, say: watch:
 }
 
 /// Gives signs of life until there is no answer; why there is none.
-async fn until_lost(connection: &mut Conn, me: &Identity) -> String {
+async fn until_lost(connection: &mut Conn, me: &Identity, board: &Board) -> String {
     let sign = sign_of_life(me);
     loop {
         // A server that gives up a statement of one second is alive all the same.
@@ -359,7 +359,8 @@ async fn until_lost(connection: &mut Conn, me: &Identity) -> String {
             answer => answer,
         };
         match answer {
-            Ok(Ok(())) => time::sleep(KEEP_ALIVE).await,
+            // A service in trouble may have lost the database: whoever asks for readiness wants to know.
+            Ok(Ok(())) => drop(time::timeout(KEEP_ALIVE, board.doubt()).await),
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return format!("no answer within {} s", ANSWER.as_secs()),
         }
@@ -379,7 +380,7 @@ async fn born(connection: &mut Conn) -> Option<i64> {
 /// Takes the lock again on a new connection, or says who has it now.
 ///
 /// The server may still believe in the old connection, which then has the lock; a user may end connections of its own.
-async fn regain(server: &mut MySql, old: u32, began: Option<i64>) -> Result<Conn, Holder> {
+async fn regain(server: &mut MySql, old: u32, began: Option<i64>, board: &Board) -> Result<Conn, Holder> {
     let mut attempts = 0;
     let mut told = None;
     loop {
@@ -414,6 +415,7 @@ async fn regain(server: &mut MySql, old: u32, began: Option<i64>) -> Result<Conn
         };
         if told.as_ref() != Some(&cause) {
             tracing::warn!("database: {cause}");
+            board.lose_database(&cause);
             told = Some(cause);
         }
         time::sleep(jittered(pause(attempts))).await;

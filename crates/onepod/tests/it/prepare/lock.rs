@@ -129,6 +129,7 @@ async fn a_lost_connection_is_taken_up_again_when_nobody_else_came() {
         sentence = prepared.database.taken() => panic!("{sentence}"),
     }
     let text = seen.first().unwrap();
+    assert_eq!(board.database().unwrap().cause, None);
     assert!(text.contains("one_test") && text.contains("is lost"), "{text}");
     assert!(!text.contains(PASSWORD));
 }
