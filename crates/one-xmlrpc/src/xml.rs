@@ -4,8 +4,9 @@
 //! character references are refused, and so is a document type: nothing of what oned sends has one, and expanding
 //! them is how a small answer becomes a large one.
 
-use quick_xml::Reader;
+use quick_xml::errors::IllFormedError;
 use quick_xml::events::Event;
+use quick_xml::{Error, Reader};
 
 /// Elements deeper than this are refused; oned's deepest answers have about 12 levels.
 const DEPTH_LIMIT: usize = 64;
@@ -70,7 +71,7 @@ impl<'a> Scanner<'a> {
             let event = self
                 .reader
                 .read_event()
-                .map_err(|e| format!("not well-formed XML: {e}"))?;
+                .map_err(|error| format!("not well-formed XML: {}", fault(&error)))?;
             let text = match event {
                 Event::Start(start) => {
                     if self.depth == 0 && self.seen_root {
@@ -183,6 +184,21 @@ pub(crate) fn shorten(name: &str) -> String {
     }
 }
 
+/// What the reader found wrong. Its own messages quote the names of elements, which may be as long as the answer.
+fn fault(error: &Error) -> String {
+    match error {
+        Error::IllFormed(IllFormedError::MissingEndTag(name)) => format!("<{}> is not closed", shorten(name)),
+        Error::IllFormed(IllFormedError::UnmatchedEndTag(name)) => {
+            format!("</{}> closes nothing", shorten(name))
+        }
+        Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
+            format!("<{}> is closed by </{}>", shorten(expected), shorten(found))
+        }
+        Error::IllFormed(IllFormedError::MissingDeclVersion(_)) => "a declaration without version".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// The character behind `&name;`.
 fn resolve(name: &str) -> Result<char, String> {
     let code = match name {
@@ -265,6 +281,45 @@ mod tests {
         };
         assert_eq!(skip(&deep(DEPTH_LIMIT)), Ok(()));
         assert!(skip(&deep(DEPTH_LIMIT + 1)).unwrap_err().contains("deeper"));
+    }
+
+    // An answer may hold passwords, and an error goes to the log.
+    #[test]
+    fn an_error_never_quotes_more_than_a_name() {
+        let long = "x".repeat(1000);
+        for text in [
+            format!("<a></{long}>"),
+            format!("<{long}></a>"),
+            format!("</{long}>"),
+            format!("<{long}>"),
+            format!("<?xml {long}='1'?><a/>"),
+            format!("<a>&{long};</a>"),
+            format!("<a><![CDATA[{long}"),
+            format!("<a b='{long}"),
+            format!("<!DOCTYPE {long}"),
+        ] {
+            let mut scanner = Scanner::new(&text);
+            let error = loop {
+                match scanner.step() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break String::new(),
+                    Err(error) => break error,
+                }
+            };
+            assert!(error.len() < 200, "{error}");
+        }
+        let mismatched = Scanner::new("<a></b>").text_of_first();
+        assert_eq!(
+            mismatched,
+            Err("not well-formed XML: <a> is closed by </b>".to_owned())
+        );
+    }
+
+    impl Scanner<'_> {
+        fn text_of_first(mut self) -> Result<String, String> {
+            self.child()?;
+            self.text()
+        }
     }
 
     proptest! {
