@@ -5,6 +5,14 @@ fn mistakes(yaml: &str) -> Vec<String> {
     Overrides::parse(yaml).unwrap_err()
 }
 
+/// Every place with its value, as a line each.
+fn rows(overrides: &Overrides) -> Vec<String> {
+    let rows = overrides.rows();
+    rows.iter()
+        .map(|(place, value)| format!("{place} = {value}"))
+        .collect()
+}
+
 #[test]
 fn reads_the_three_kinds_of_places() {
     let overrides = Overrides::parse(
@@ -12,13 +20,8 @@ fn reads_the_three_kinds_of_places() {
          monitord:\n  PROBES_PERIOD/BEACON_HOST: \"60\"\n",
     )
     .unwrap();
-    let rows: Vec<String> = overrides
-        .rows()
-        .iter()
-        .map(|(place, value)| format!("{place} = {value}"))
-        .collect();
     assert_eq!(
-        rows,
+        rows(&overrides),
         [
             "oned.conf MONITORING_INTERVAL_DATASTORE = 60",
             "oned.conf VM_MAD[NAME=kvm]/ARGUMENTS = -t 15 kvm",
@@ -36,13 +39,8 @@ fn a_map_is_a_vector_as_a_whole() {
          VM_MAD[NAME=dummy]/TYPE: xml\nmonitord:\n  IM_MAD[NAME=dummy]: {EXECUTABLE: one_im_sh}\n",
     )
     .unwrap();
-    let rows: Vec<String> = overrides
-        .rows()
-        .iter()
-        .map(|(place, value)| format!("{place} = {value}"))
-        .collect();
     assert_eq!(
-        rows,
+        rows(&overrides),
         [
             "oned.conf VM_MAD[NAME=dummy]/THREADS = 0",
             "oned.conf VM_MAD[NAME=dummy]/EXECUTABLE = one_vmm_dummy",
@@ -194,12 +192,7 @@ fn switches_lists_and_numbers_are_written_as_each_file_wants_them() {
          sunstone:\n  leases/terminate/edit: true\n  langs: {ja: Japanese}\n  rowStyle: LIST\n  fullViewMode: true\n",
     )
     .unwrap();
-    let rows: Vec<String> = overrides
-        .rows()
-        .iter()
-        .map(|(place, value)| format!("{place} = {value}"))
-        .collect();
-    insta::assert_snapshot!(rows.join("\n"));
+    insta::assert_snapshot!(rows(&overrides).join("\n"));
 }
 
 #[test]
