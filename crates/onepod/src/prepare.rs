@@ -18,6 +18,8 @@ mod lock;
 mod migrate;
 mod remotes;
 pub mod render;
+#[cfg(test)]
+mod scratch;
 pub(crate) mod ssh;
 mod tool;
 

@@ -4,73 +4,63 @@ use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use tempfile::TempDir;
-
 use super::*;
-use crate::board::Board;
+use crate::prepare::scratch::Scratch;
 use crate::settings;
 
 const GIVEN: &str = "given-password";
 
 /// A volume with an empty `.one`.
 struct Volume {
-    _dir: TempDir,
-    paths: Paths,
-    board: Board,
+    root: Scratch,
 }
 
 impl Volume {
     fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let paths = Paths::new(dir.path());
+        let root = Scratch::new();
+        let paths = &root.paths;
         files::private_directory(&paths.auth_dir()).unwrap();
-        Self {
-            _dir: dir,
-            paths,
-            board: Board::new(),
-        }
+        Self { root }
     }
 
     fn with(self, name: &str, content: &str) -> Self {
-        fs::write(self.paths.auth_dir().join(name), content).unwrap();
+        fs::write(self.root.paths.auth_dir().join(name), content).unwrap();
         self
     }
 
     fn settle(&self, pairs: &[(&str, &str)], oneadmin: &Oneadmin) -> Result<(), CredentialsError> {
         let settings =
             settings::settle(pairs.iter().map(|(n, v)| (OsString::from(n), OsString::from(v)))).unwrap();
-        let stage = self.board.stage("credentials");
-        settle(&settings, &self.paths, oneadmin, &stage)
+        let stage = self.root.board.stage("credentials");
+        settle(&settings, &self.root.paths, oneadmin, &stage)
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        fs::read_to_string(self.paths.auth_dir().join(name)).ok()
+        fs::read_to_string(self.root.paths.auth_dir().join(name)).ok()
     }
 
     fn mode(&self, name: &str) -> u32 {
-        fs::metadata(self.paths.auth_dir().join(name)).unwrap().mode() & 0o7777
+        fs::metadata(self.root.paths.auth_dir().join(name))
+            .unwrap()
+            .mode()
+            & 0o7777
     }
 
     fn names(&self) -> Vec<String> {
-        files::names(&self.paths.auth_dir()).unwrap()
+        files::names(&self.root.paths.auth_dir()).unwrap()
     }
 
     /// The names of files that were moved aside.
     fn aside(&self) -> Vec<String> {
         let directories = self.names().into_iter().filter(|name| name.starts_with("stale-"));
         directories
-            .flat_map(|name| files::names(&self.paths.auth_dir().join(name)).unwrap())
+            .flat_map(|name| files::names(&self.root.paths.auth_dir().join(name)).unwrap())
             .collect()
     }
 
     /// What the operator was told.
     fn notes(&self) -> String {
-        self.board
-            .stages()
-            .into_iter()
-            .flat_map(|stage| stage.notes)
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.root.notes()
     }
 }
 
@@ -299,9 +289,12 @@ fn a_one_auth_that_oned_could_not_read_is_moved_aside() {
 fn a_lost_one_key_is_a_refusal_and_costs_no_database() {
     for oneadmin in [Oneadmin::Present, Oneadmin::Unknown("locked".into())] {
         let volume = Volume::new().with("one_auth", "oneadmin:kept\n");
-        fs::write(volume.paths.sqlite(), "the database").unwrap();
+        fs::write(volume.root.paths.sqlite(), "the database").unwrap();
         let error = volume.settle(&[], &oneadmin).unwrap_err().to_string();
-        assert_eq!(fs::read_to_string(volume.paths.sqlite()).unwrap(), "the database");
+        assert_eq!(
+            fs::read_to_string(volume.root.paths.sqlite()).unwrap(),
+            "the database"
+        );
         assert_eq!(volume.text("one_key"), None);
         assert!(
             error.contains("one_key does not exist") && error.contains("Set ONE_KEY to the old key"),
@@ -358,7 +351,11 @@ fn what_fsgroup_opened_to_the_group_is_closed_again() {
         .with("sunstone_auth", "serveradmin:x\n");
     let names = volume.names();
     for name in &names {
-        fs::set_permissions(volume.paths.auth_dir().join(name), Permissions::from_mode(0o660)).unwrap();
+        fs::set_permissions(
+            volume.root.paths.auth_dir().join(name),
+            Permissions::from_mode(0o660),
+        )
+        .unwrap();
     }
     volume.settle(&[], &Oneadmin::Present).unwrap();
     for name in &names {

@@ -6,31 +6,27 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
-use tempfile::TempDir;
-
 use super::*;
-use crate::board::StageView;
+use crate::prepare::scratch::{self, Scratch};
 
 /// An image and a volume.
 struct Front {
-    _dir: TempDir,
-    paths: Paths,
+    root: Scratch,
 }
 
 impl Front {
     fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let paths = Paths::new(dir.path());
-        files::private_directory(&paths.own_data()).unwrap();
-        Self { _dir: dir, paths }
+        let root = Scratch::new();
+        files::private_directory(&root.paths.own_data()).unwrap();
+        Self { root }
     }
 
     /// Makes the image another release's, with these files in its remotes. Like a package's, they all have one time.
     fn ship<const N: usize>(&self, release: &str, files: [(&str, &str); N]) {
-        let image = self.paths.pristine_data().join("remotes");
+        let image = self.root.paths.pristine_data().join("remotes");
         let _ = fs::remove_dir_all(&image);
         fs::create_dir_all(&image).unwrap();
-        fs::write(self.paths.release(), release).unwrap();
+        fs::write(self.root.paths.release(), release).unwrap();
         for (path, content) in files {
             let path = put(&image.join(path), content);
             fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
@@ -40,7 +36,7 @@ impl Front {
     }
 
     fn remote(&self, path: &str) -> PathBuf {
-        self.paths.remotes().join(path)
+        self.root.paths.remotes().join(path)
     }
 
     fn change(&self, path: &str, content: &str) -> PathBuf {
@@ -58,7 +54,7 @@ impl Front {
         tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap()
-            .block_on(settle(&self.paths, &board, &stage))
+            .block_on(settle(&self.root.paths, &board, &stage))
             .unwrap();
         stage.done();
         Told::by(&board)
@@ -68,14 +64,14 @@ impl Front {
     fn start_and_kill(&self, turns: usize) -> bool {
         let board = Board::new();
         let stage = board.stage("remotes");
-        let mut start = pin!(settle(&self.paths, &board, &stage));
+        let mut start = pin!(settle(&self.root.paths, &board, &stage));
         let mut context = Context::from_waker(Waker::noop());
         (0..turns).any(|_| start.as_mut().poll(&mut context).is_ready())
     }
 
     fn all(&self) -> BTreeMap<PathBuf, String> {
         let mut found = BTreeMap::new();
-        let mut open = vec![self.paths.remotes()];
+        let mut open = vec![self.root.paths.remotes()];
         while let Some(directory) = open.pop() {
             for entry in fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
@@ -84,7 +80,7 @@ impl Front {
                 } else {
                     let content = fs::read_to_string(&path).unwrap();
                     found.insert(
-                        path.strip_prefix(self.paths.remotes()).unwrap().to_owned(),
+                        path.strip_prefix(self.root.paths.remotes()).unwrap().to_owned(),
                         content,
                     );
                 }
@@ -95,7 +91,7 @@ impl Front {
 
     /// The only file below the directory of what was replaced.
     fn replaced(&self, path: &str) -> String {
-        let times: Vec<_> = fs::read_dir(self.paths.replaced()).unwrap().collect();
+        let times: Vec<_> = fs::read_dir(self.root.paths.replaced()).unwrap().collect();
         let [Ok(time)] = times.as_slice() else {
             panic!("{times:?}")
         };
@@ -119,15 +115,9 @@ struct Told {
 
 impl Told {
     fn by(board: &Board) -> Self {
-        let notes = |stage: StageView| stage.notes.into_iter();
         let report = board.remotes().unwrap();
         Self {
-            notes: board
-                .stages()
-                .into_iter()
-                .flat_map(notes)
-                .collect::<Vec<_>>()
-                .join("\n"),
+            notes: scratch::notes(board),
             differences: report
                 .differences
                 .into_iter()
@@ -188,7 +178,7 @@ fn an_upgrade_of_untouched_remotes_leaves_the_new_releases_and_nothing_else() {
         told.releases,
         (Some("7.0.2".to_owned()), Some("7.2.0".to_owned()))
     );
-    assert!(!front.paths.replaced().exists());
+    assert!(!front.root.paths.replaced().exists());
     assert_eq!(
         fs::metadata(front.remote("vmm/kvm/deploy")).unwrap().mode() & 0o777,
         0o755
@@ -206,7 +196,7 @@ fn a_second_start_touches_nothing() {
     };
     let watched = || {
         (
-            marks(front.paths.remotes_manifest()),
+            marks(front.root.paths.remotes_manifest()),
             marks(front.remote("vmm/kvm/deploy")),
             marks(front.remote("etc/vmm/kvm/kvmrc")),
         )
@@ -297,7 +287,7 @@ fn without_a_record_nothing_of_the_users_is_lost() {
         front.change("etc/vmm/kvm/kvmrc", "TIMEOUT=600");
         front.change("hooks/own/alert.sh", "mine");
         if let Some(record) = record {
-            put(&front.paths.remotes_manifest(), record);
+            put(&front.root.paths.remotes_manifest(), record);
         }
         let told = front.start();
         assert_eq!(front.text("vmm/kvm/deploy"), "deploy of the new release");
@@ -310,7 +300,7 @@ fn without_a_record_nothing_of_the_users_is_lost() {
             "{}",
             told.notes
         );
-        assert!(Manifest::parse(&fs::read_to_string(front.paths.remotes_manifest()).unwrap()).is_some());
+        assert!(Manifest::parse(&fs::read_to_string(front.root.paths.remotes_manifest()).unwrap()).is_some());
     }
 }
 
@@ -342,7 +332,7 @@ fn a_volume_opened_to_the_group_is_no_change() {
 fn links_are_compared_by_their_target_and_never_followed_into() {
     let front = Front::new();
     front.ship("7.0.2", OLD);
-    let image = front.paths.pristine_data().join("remotes");
+    let image = front.root.paths.pristine_data().join("remotes");
     symlink("kvm", image.join("vmm/qemu")).unwrap();
     front.start();
     assert_eq!(fs::read_link(front.remote("vmm/qemu")).unwrap(), Path::new("kvm"));
@@ -358,7 +348,7 @@ fn links_are_compared_by_their_target_and_never_followed_into() {
     );
     assert_eq!(told.differences(), []);
     // A user's link in the place of a driver's directory goes aside; what it points to is not touched.
-    let own = put(&front.paths.data().join("own/deploy"), "mine");
+    let own = put(&front.root.paths.data().join("own/deploy"), "mine");
     fs::remove_dir_all(front.remote("vmm/qemu")).unwrap();
     symlink(own.parent().unwrap(), front.remote("vmm/qemu")).unwrap();
     let told = front.start();
@@ -371,9 +361,9 @@ fn links_are_compared_by_their_target_and_never_followed_into() {
 fn configuration_that_lies_elsewhere_is_filled_there() {
     let front = Front::new();
     front.ship("7.0.2", OLD);
-    let elsewhere = front.paths.data().join("my-etc");
+    let elsewhere = front.root.paths.data().join("my-etc");
     fs::create_dir_all(&elsewhere).unwrap();
-    fs::create_dir_all(front.paths.remotes()).unwrap();
+    fs::create_dir_all(front.root.paths.remotes()).unwrap();
     symlink(&elsewhere, front.remote("etc")).unwrap();
     assert_eq!(front.start().differences(), []);
     assert_eq!(
@@ -393,7 +383,7 @@ fn a_start_that_is_killed_anywhere_is_finished_by_the_next() {
         front.change("etc/vmm/kvm/kvmrc", "TIMEOUT=600");
         front.ship("7.2.0", NEW);
         // Enough to need more than one turn.
-        let image = front.paths.pristine_data().join("remotes");
+        let image = front.root.paths.pristine_data().join("remotes");
         for number in 0..80 {
             put(
                 &image.join(format!("many/{number}")),

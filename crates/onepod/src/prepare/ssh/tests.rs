@@ -8,20 +8,18 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use crate::board::Board;
+use crate::prepare::scratch::Scratch;
 use crate::settings;
 
 /// A volume with an empty `.ssh`.
 struct Volume {
-    _dir: TempDir,
-    paths: Paths,
-    board: Board,
+    root: Scratch,
 }
 
 impl Volume {
     fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let paths = Paths::new(dir.path());
+        let root = Scratch::new();
+        let paths = &root.paths;
         for directory in [paths.ssh_dir(), paths.own_data(), paths.run_onepod()] {
             files::private_directory(&directory).unwrap();
         }
@@ -32,15 +30,11 @@ impl Volume {
             format!("nobody:x:65534:65534::/:/bin/sh\noneadmin:x:{uid}:0::/:/bin/sh\n"),
         )
         .unwrap();
-        Self {
-            _dir: dir,
-            paths,
-            board: Board::new(),
-        }
+        Self { root }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.paths.ssh_dir().join(name)
+        self.root.paths.ssh_dir().join(name)
     }
 
     fn with(self, name: &str, content: &str) -> Self {
@@ -60,8 +54,8 @@ impl Volume {
         let pairs = pairs.iter().chain(given);
         let settings =
             settings::settle(pairs.map(|(name, value)| (OsString::from(name), OsString::from(value))));
-        let stage = self.board.stage("ssh");
-        settle(&settings.unwrap(), &self.paths, &|text| stage.note(text)).unwrap()
+        let stage = self.root.board.stage("ssh");
+        settle(&settings.unwrap(), &self.root.paths, &|text| stage.note(text)).unwrap()
     }
 
     fn text(&self, name: &str) -> String {
@@ -73,16 +67,11 @@ impl Volume {
     }
 
     fn names(&self) -> Vec<String> {
-        files::names(&self.paths.ssh_dir()).unwrap()
+        files::names(&self.root.paths.ssh_dir()).unwrap()
     }
 
     fn notes(&self) -> String {
-        self.board
-            .stages()
-            .into_iter()
-            .flat_map(|stage| stage.notes)
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.root.notes()
     }
 }
 
@@ -264,7 +253,7 @@ fn keygen(arguments: &[&str]) -> bool {
 #[test]
 fn the_packages_client_configuration_follows_the_release_until_it_is_changed() {
     let volume = Volume::new();
-    let recommended = volume.paths.vendor_ssh_config();
+    let recommended = volume.root.paths.vendor_ssh_config();
     fs::create_dir_all(recommended.parent().unwrap()).unwrap();
     fs::write(&recommended, "Host *\n  ControlMaster no\n").unwrap();
     volume.settle(None);
@@ -296,7 +285,7 @@ fn the_packages_client_configuration_follows_the_release_until_it_is_changed() {
 #[test]
 fn a_client_configuration_of_unknown_origin_stays() {
     let volume = Volume::new().with("config", "Host *\n  Port 2222\n");
-    let recommended = volume.paths.vendor_ssh_config();
+    let recommended = volume.root.paths.vendor_ssh_config();
     fs::create_dir_all(recommended.parent().unwrap()).unwrap();
     fs::write(&recommended, "Host *\n").unwrap();
     volume.settle(None);
@@ -334,7 +323,7 @@ fn pinned_host_keys_take_the_place_of_learned_ones_and_the_others_stay() {
     );
     assert!(!text.contains(&old), "{text}");
     assert!(volume.notes().contains("kvm1"), "{}", volume.notes());
-    let aside = fs::read_dir(volume.paths.replaced())
+    let aside = fs::read_dir(volume.root.paths.replaced())
         .unwrap()
         .next()
         .unwrap()
@@ -355,7 +344,7 @@ fn pinned_host_keys_take_the_place_of_learned_ones_and_the_others_stay() {
 fn the_server_is_for_keys_of_its_own_user_only() {
     let volume = Volume::new();
     volume.settle(None);
-    let text = fs::read_to_string(volume.paths.sshd_config()).unwrap();
+    let text = fs::read_to_string(volume.root.paths.sshd_config()).unwrap();
     for line in [
         "AllowUsers oneadmin",
         "PasswordAuthentication no",
@@ -365,7 +354,7 @@ fn the_server_is_for_keys_of_its_own_user_only() {
     ] {
         assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");
     }
-    fs::write(volume.paths.passwd(), "root:x:99999:0::/root:/bin/sh\n").unwrap();
+    fs::write(volume.root.paths.passwd(), "root:x:99999:0::/root:/bin/sh\n").unwrap();
     volume.settle(None);
     assert!(volume.notes().contains("has no entry in"), "{}", volume.notes());
 }
