@@ -119,3 +119,74 @@ fn a_log_file_is_followed_from_its_end_across_truncation_and_rotation() {
         );
     }
 }
+
+/// A service that prints two traces in pieces, and one that talks all the time.
+fn with_traces() -> Services {
+    let pieces = "trap 'exit 0' TERM
+        printf '/usr/lib/one/x.rb:61:in `a'\"'\"': it failed (RuntimeError)\\n\\tfrom /usr/lib/one/x.rb:2:in `b'\"'\"'\\n'
+        printf '\\tfrom /usr/lib/one/x.rb:3:in `c'\"'\"'\\n'; echo 'Mon Nov 23 10:14:29 2026 [Z0][VMM][E]: DEPLOY: ERROR: it failed'
+        echo 'error: internal error'; echo 'ExitCode: 255'; echo 'Mon Nov 23 10:14:29 2026 [Z0][VMM][I]: next'
+        touch ready-$NAME; sleep 1000 & wait";
+    let chatter =
+        "trap 'exit 0' TERM; touch ready-$NAME; while :; do echo chatter; echo chatter; sleep 0.01; done";
+    Services::new()
+        .script("chatter", chatter, "")
+        .script("traces", pieces, "after = [\"chatter\"]")
+}
+
+const TRACES: [(&str, &str); 3] = [
+    (
+        "ERROR",
+        "/usr/lib/one/x.rb:61:in `a': it failed (RuntimeError)\n\tfrom /usr/lib/one/x.rb:2:in `b'\n\tfrom /usr/lib/one/x.rb:3:in `c'",
+    ),
+    (
+        "ERROR",
+        "[Z0][VMM][E]: DEPLOY: ERROR: it failed\nerror: internal error\nExitCode: 255",
+    ),
+    ("INFO", "[Z0][VMM][I]: next"),
+];
+
+#[test]
+fn a_trace_is_one_object_of_json() {
+    let pod = with_traces().environment("ONEPOD_LOG_FORMAT", "json").start();
+    pod.until_ok("/startupz");
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0);
+    let found: Vec<(String, String)> = output
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|record| record["service"] == "traces")
+        .map(|record| {
+            let text = |name: &str| record[name].as_str().unwrap().to_owned();
+            (text("severity"), text("message"))
+        })
+        .collect();
+    assert_eq!(
+        found,
+        TRACES.map(|(severity, text)| (severity.to_owned(), text.to_owned()))
+    );
+}
+
+#[test]
+fn nobody_speaks_in_the_middle_of_a_trace() {
+    let pod = with_traces().start();
+    pod.until_ok("/startupz");
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0);
+    let lines: Vec<&str> = output
+        .lines()
+        .map(|line| line.split_once('Z').unwrap().1.trim_start())
+        .collect();
+    for (severity, text) in TRACES {
+        let wanted: Vec<String> = text
+            .lines()
+            .enumerate()
+            .map(|(number, line)| {
+                let between = if number == 0 { "" } else { "| " };
+                format!("{severity:<5} traces  {between}{line}")
+            })
+            .collect();
+        let place = lines.iter().position(|line| **line == wanted[0]).unwrap();
+        assert_eq!(lines[place..place + wanted.len()], wanted);
+    }
+}

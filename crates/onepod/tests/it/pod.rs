@@ -128,6 +128,7 @@ impl Drop for Process {
 pub(crate) struct Services {
     directory: TempDir,
     text: String,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Services {
@@ -135,7 +136,14 @@ impl Services {
         Self {
             directory: tempfile::tempdir().unwrap(),
             text: "stop_within_seconds = 20\n".to_owned(),
+            environment: Vec::new(),
         }
+    }
+
+    /// A setting of the pod.
+    pub(crate) fn environment(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -207,6 +215,7 @@ impl Services {
             .arg(self.directory())
             .env_clear()
             .env("ONEPOD_LISTEN", listen.to_string())
+            .envs(self.environment)
             .stdout(Stdio::piped());
         let (process, stdout) = Process::start(&mut command);
         let pod = Pod {
