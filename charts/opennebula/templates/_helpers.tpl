@@ -160,6 +160,9 @@ OPENNEBULA_MONITOR_ADDRESS: {{ . | quote }}
 {{- $monitord := deepCopy .Values.config.monitord -}}
 {{- if ne (int .Values.monitord.port) 4124 }}{{ $_ := set $monitord "NETWORK/PORT" (int .Values.monitord.port) }}{{ end -}}
 {{- with $monitord }}{{ $_ := set $file "monitord" . }}{{ end -}}
+{{- range $name, $values := omit .Values.config "oned" "monitord" -}}
+{{- with $values }}{{ $_ := set $file $name . }}{{ end -}}
+{{- end -}}
 {{- with $file }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 

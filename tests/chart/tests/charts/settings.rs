@@ -33,6 +33,24 @@ fn overrides_arrive_as_a_file() {
 }
 
 #[test]
+fn every_file_of_opennebula_has_its_section() {
+    let config = json!({
+        "oned": {"RPC_LOG": true, "USER_ENCRYPTED_ATTR": ["SSH_PRIVATE_KEY"]},
+        "rank": {"MEMORY_SYSTEM_DS_SCALE": 0.5},
+        "oneflow": {"log": {"level": 3}},
+        "onegate": {"permissions/vm/update": false},
+        "onehem": {"concurrency": 20},
+        "oneform": {"expire_delta": 60},
+        "oneks": {"base_name": "k"},
+        "fireedge": {"guacd": {"port": 4823}},
+        "sunstone": {"supported_fs": ["xfs"]},
+    });
+    let objects = render(&json!({"config": config}));
+    let file = find(&objects, "ConfigMap", "opennebula-overrides").text("/data/config.yaml");
+    assert_eq!(serde_saphyr::from_str::<Value>(file).unwrap(), config);
+}
+
+#[test]
 fn host_keys_of_hypervisors_arrive_as_a_file() {
     let lines = "node1 ssh-ed25519 AAAAC3Nza\n# the second\nnode2,192.0.2.2 ssh-rsa AAAAB3Nza";
     for given in [lines.to_owned(), format!("{lines}\n")] {
@@ -116,7 +134,7 @@ fn an_unknown_value_is_refused_by_its_name() {
         (json!({"mariadb": {"auth": {"user": "x"}}}), "user"),
         (json!({"service": {"sunstone": {}}}), "sunstone"),
         (json!({"resources": {"request": {"cpu": 1}}}), "request"),
-        (json!({"config": {"fireedge": {}}}), "fireedge"),
+        (json!({"config": {"fireegde": {}}}), "fireegde"),
         (
             json!({"config": {"oned": {"DB CONNECTIONS": 1}}}),
             "DB CONNECTIONS",
@@ -175,7 +193,7 @@ fn a_wrong_value_is_refused_by_its_place() {
             "/config/monitord/IM_MAD[NAME=dummy]",
         ),
         (
-            json!({"config": {"monitord": {"IM_MAD[NAME=dummy]": {"THREADS": true}}}}),
+            json!({"config": {"monitord": {"IM_MAD[NAME=dummy]": {"THREADS": []}}}}),
             "/config/monitord/IM_MAD[NAME=dummy]/THREADS",
         ),
     ] {
