@@ -4,8 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,8 +33,7 @@ use crate::supervisor::handle::{self, Commands, Handle};
 use crate::supervisor::{Ending, Means, supervise};
 use crate::sys::StopRequests;
 
-/// Where Kubernetes takes the last message of a container from.
-const TERMINATION_LOG: &str = "dev/termination-log";
+mod message;
 
 /// The last lines get this long to be written to a standard output that hardly flows.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -198,7 +196,7 @@ impl Pod {
                 let _watches = prepared
                     .as_ref()
                     .and_then(|prepared| Some(self.watch(config.oned()?, prepared.settings.clone())));
-                let (handle, root) = (self.handle.clone(), self.means.paths.root().to_owned());
+                let (handle, paths) = (self.handle.clone(), self.means.paths.clone());
                 let lose = async {
                     if let Some(prepared) = &prepared {
                         handle.shut_down(prepared.database.taken().await);
@@ -213,7 +211,8 @@ impl Pod {
                 match ending {
                     Ending::Asked => ExitCode::SUCCESS,
                     Ending::Failed(reason) => {
-                        leave_message(&root, &reason);
+                        let settings = prepared.as_ref().map(|prepared| &prepared.settings);
+                        message::leave(paths.root(), &message::without_secrets(&reason, settings, &paths));
                         ExitCode::FAILURE
                     }
                 }
@@ -221,7 +220,7 @@ impl Pod {
             Some(Err(error)) => {
                 let message = with_causes(&error);
                 tracing::error!("{message}");
-                leave_message(self.means.paths.root(), &message);
+                message::leave(self.means.paths.root(), &message);
                 ExitCode::FAILURE
             }
         };
@@ -271,23 +270,12 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 /// Ends with the exit code for mistakes in the settings, before anything was written.
 fn refuse(paths: &Paths, message: &str) -> ExitCode {
     complain(message);
-    leave_message(paths.root(), message);
+    message::leave(paths.root(), message);
     ExitCode::from(EXIT_USAGE)
 }
 
 fn fail(message: &str) -> ExitCode {
     complain(message);
-    leave_message(Path::new("/"), message);
+    message::leave(Path::new("/"), message);
     ExitCode::FAILURE
-}
-
-/// Leaves the last message where Kubernetes shows it; elsewhere there is no such file, and none is made.
-fn leave_message(root: &Path, message: &str) {
-    if let Ok(mut file) = OpenOptions::new()
-        .write(true)
-        .truncate(true)
-        .open(root.join(TERMINATION_LOG))
-    {
-        let _ = file.write_all(message.as_bytes());
-    }
 }
