@@ -115,6 +115,11 @@ pub(crate) const ALL: &[Fault] = &[
         credentials::oneadmin,
     ),
     fault(
+        "secret-oneadmin-unknown",
+        "oneadmin's password changed in OpenNebula alone: not ready with setting and next step, alive; ready once the Secret says it, also at a start; same data",
+        credentials::oneadmin_unknown,
+    ),
+    fault(
         "secret-serveradmin",
         "serveradmin's secret rotated: files rewritten, FireEdge logs in with it, same oned; same data",
         credentials::serveradmin,

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use faults::api::Value;
 use faults::front_end::{Container, Service};
 use faults::wait::{Look, pause, until};
 use faults::world::{World, call_as, files_below, hexadecimal, word};
@@ -50,6 +51,53 @@ pub(super) fn oneadmin(world: &mut World) -> Result<String> {
     Ok(format!(
         "good {took:.1} s after the Secret changed, old refused, same container, same oned; changed again while down: good after the start; same data"
     ))
+}
+
+/// Somebody changes oneadmin's password in OpenNebula, and neither Secret nor volume know it; then the same again while the
+/// front-end is down.
+pub(super) fn oneadmin_unknown(world: &mut World) -> Result<String> {
+    let (mut front_end, kept) = world.start_with_data()?;
+    let (init, oned) = (front_end.pid()?, front_end.service("oned")?);
+    change_by_hand(world)?;
+    let reason = front_end.unready(&["oned", "one_auth", "ONEADMIN_PASSWORD"])?;
+    let (alive, _) = front_end.get("/livez")?;
+    ensure!(alive == 200, "/livez {alive}");
+    world
+        .check(&kept)
+        .context("the API works for who knows the password")?;
+    world
+        .pod
+        .change_secret("oneadmin-password", Some(&world.oneadmin))?;
+    front_end.ready()?;
+    untouched(&mut front_end, init, &oned)?;
+
+    change_by_hand(world)?;
+    front_end.stop()?;
+    drop(front_end);
+    let mut front_end = world.start()?;
+    let at_start = front_end.unready(&["oned", "one_auth", "ONEADMIN_PASSWORD"])?;
+    world
+        .pod
+        .change_secret("oneadmin-password", Some(&world.oneadmin))?;
+    front_end.started()?;
+    world.login()?;
+    world.check(&kept)?;
+    ensure!(
+        !world.pod.volume().join(".one/one_auth.pending").exists(),
+        "a password that is settled is still kept as one to try"
+    );
+    Ok(format!(
+        "\"{reason}\", alive, the API works for who knows the password; ready in the same container once the Secret says it; at a start \"{at_start}\", ready once the Secret says it; same data"
+    ))
+}
+
+/// `oneuser passwd 0`, as an operator who forgets the Secret.
+fn change_by_hand(world: &mut World) -> Result<()> {
+    let new = word(24);
+    world.call("one.user.passwd", &[Value::Int(0), Value::Text(&new)])?;
+    world.oneadmin = new;
+    world.learn();
+    Ok(())
 }
 
 /// Waits until the new password of oneadmin is good and `old` is not; gives the seconds.
