@@ -6,13 +6,14 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, Mode, OFlags};
 
 pub mod line;
 pub mod own;
@@ -29,6 +30,9 @@ use recent::Recent;
 /// How many bytes wait for the writer at most; 10,000 lines of 100 bytes.
 const CAPACITY: usize = 1024 * 1024;
 
+/// So many bytes go into a pipe whole or not at all, see `pipe(7)`.
+const WHOLE: usize = 4096;
+
 /// A buffer that grew beyond this is given back to the system once it is written.
 const KEEP: usize = 64 * 1024;
 
@@ -44,6 +48,8 @@ pub struct Log {
 #[derive(Debug)]
 struct Shared {
     format: Format,
+    /// The output once more where a write that would block comes back at once.
+    direct: Option<File>,
     queue: Mutex<Queue>,
     filled: Condvar,
     written: Condvar,
@@ -73,6 +79,7 @@ impl Log {
     pub fn start(format: Format, output: OwnedFd) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             format,
+            direct: without_waiting(&output),
             queue: Mutex::default(),
             filled: Condvar::new(),
             written: Condvar::new(),
@@ -93,8 +100,10 @@ impl Log {
     /// Begins to add several records of one service; they share a time and become visible together.
     #[must_use]
     pub fn batch<'a>(&'a self, name: &'a str) -> Batch<'a> {
+        let queue = lock(&self.shared.queue);
         Batch {
-            queue: lock(&self.shared.queue),
+            alone: !queue.writing && queue.is_empty(),
+            queue: Some(queue),
             log: self,
             name,
             time: format!("{:.3}", Timestamp::now()),
@@ -136,7 +145,7 @@ impl Log {
     /// Waits until everything is written, but no longer than `limit`.
     pub fn finish(&self, limit: Duration) {
         let queue = lock(&self.shared.queue);
-        let busy = |queue: &mut Queue| queue.writing || !queue.bytes.is_empty() || queue.unreported > 0;
+        let busy = |queue: &mut Queue| queue.writing || !queue.is_empty();
         drop(self.shared.written.wait_timeout_while(queue, limit, busy));
     }
 }
@@ -144,7 +153,10 @@ impl Log {
 /// Several records on their way into the stream.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    queue: MutexGuard<'a, Queue>,
+    /// There until the end.
+    queue: Option<MutexGuard<'a, Queue>>,
+    /// Nothing waited to be written when this began.
+    alone: bool,
     log: &'a Log,
     name: &'a str,
     time: String,
@@ -168,7 +180,9 @@ impl Batch<'_> {
     }
 
     fn add(&mut self, time: Option<&str>, severity: Severity, message: &[u8]) {
-        let queue = &mut *self.queue;
+        let Some(queue) = self.queue.as_deref_mut() else {
+            return;
+        };
         queue.record.clear();
         line::append(
             &mut queue.record,
@@ -193,8 +207,52 @@ impl Batch<'_> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
+        let Some(mut queue) = self.queue.take() else {
+            return;
+        };
+        // Whoever came first has woken the writer, and it takes everything.
+        if !self.alone || queue.is_empty() || queue.write_directly(self.log.shared.direct.as_ref()) {
+            return;
+        }
+        // Woken while the queue is locked, it would only wait for that.
+        drop(queue);
         self.log.shared.filled.notify_one();
     }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.unreported == 0
+    }
+
+    /// Writes a few lines without waking the writer for them; true when all of it is done.
+    fn write_directly(&mut self, output: Option<&File>) -> bool {
+        let Some(mut output) = output else {
+            return false;
+        };
+        if self.unreported > 0 || self.bytes.len() > WHOLE {
+            return false;
+        }
+        match output.write(&self.bytes) {
+            Ok(written) => {
+                self.bytes.drain(..written.min(self.bytes.len()));
+                self.bytes.is_empty()
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// A pipe opened once more, so that this does not change how others write to it; none where it is no pipe or may not be
+/// opened.
+fn without_waiting(output: &OwnedFd) -> Option<File> {
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(output).ok()?.st_mode);
+    if kind != FileType::Fifo {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", output.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Some(File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?))
 }
 
 /// The writer thread. It ends with the process.
@@ -206,7 +264,7 @@ fn write_out(shared: &Shared, output: &File) {
         shared.written.notify_all();
         let mut queue = shared
             .filled
-            .wait_while(queue, |queue| queue.bytes.is_empty() && queue.unreported == 0)
+            .wait_while(queue, |queue| queue.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut queue.bytes, &mut bytes);
         let dropped = std::mem::take(&mut queue.unreported);
@@ -255,3 +313,6 @@ fn write_all(mut output: &File, mut bytes: &[u8]) -> io::Result<()> {
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

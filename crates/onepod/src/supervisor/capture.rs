@@ -15,7 +15,7 @@ use crate::log::record::{Records, Sink};
 use crate::log::{Batch, Log, Severity};
 
 /// How long a record waits for another line that belongs to it.
-const QUIET: Duration = Duration::from_millis(100);
+pub(super) const QUIET: Duration = Duration::from_millis(100);
 
 /// How long a record waits for further lines altogether.
 const PATIENCE: Duration = Duration::from_secs(1);

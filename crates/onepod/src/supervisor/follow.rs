@@ -17,11 +17,14 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::Instant;
 
-use super::capture::{Lines, Tail, until};
+use super::capture::{Lines, QUIET, Tail, until};
 use crate::log::Log;
 
 /// Time between looks where the kernel does not tell of changes.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Time between the notice of a change and the look at the files: lines come together.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// How much of one file is read before the next one has its turn, in bytes.
 const CHUNK: usize = 16 * 1024;
@@ -65,19 +68,22 @@ impl Follower {
 
     /// Follows the files until it is dropped.
     pub async fn follow(self) {
-        let watch = watch(&self.directories()).ok();
         if self.lock().is_empty() {
             return;
         }
+        let watch = Watch::new(self.directories()).ok();
         loop {
+            // What changes from here on is told, and what changed before is seen.
+            let armed = watch.as_ref().filter(|watch| watch.arm().is_ok());
             // Every file has its turn before one of them has the next.
             while self.look() {
                 tokio::task::yield_now().await;
             }
+            self.flush_silent();
             let due = self.due();
             tokio::select! {
                 biased;
-                () = changed(watch.as_ref()) => {}
+                () = changed(armed) => {}
                 () = until(due) => self.flush(Instant::now()),
             }
         }
@@ -117,6 +123,16 @@ impl Follower {
         let lines = sources.iter_mut().flat_map(Followed::lines);
         for lines in lines.filter(|lines| lines.due().is_some_and(|due| due <= now)) {
             lines.flush();
+        }
+    }
+
+    /// Waits no longer for lines of files that nobody has written to for a while.
+    fn flush_silent(&self) {
+        let mut sources = self.lock();
+        for open in sources.iter_mut().flat_map(Followed::open) {
+            if open.lines.due().is_some() && open.is_silent() {
+                open.lines.flush();
+            }
         }
     }
 
@@ -228,11 +244,14 @@ impl Followed {
     }
 
     fn lines(&mut self) -> impl Iterator<Item = &mut Lines> {
+        self.open().map(|open| &mut open.lines)
+    }
+
+    fn open(&mut self) -> impl Iterator<Item = &mut Open> {
         self.files
             .values_mut()
             .flat_map(|place| [&mut place.current, &mut place.replaced])
             .flatten()
-            .map(|open| &mut open.lines)
     }
 }
 
@@ -388,6 +407,11 @@ impl Open {
         }
     }
 
+    fn is_silent(&self) -> bool {
+        let modified = self.file.metadata().and_then(|metadata| metadata.modified());
+        modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|silent| silent >= QUIET))
+    }
+
     fn is_deleted(&self) -> bool {
         self.file
             .metadata()
@@ -401,39 +425,56 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// Has the kernel tell of changes in these directories.
-fn watch(directories: &[PathBuf]) -> io::Result<Receiver> {
-    let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-    let changes = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
-    for directory in directories {
-        inotify::add_watch(&watch, directory, changes)?;
-    }
-    // Not a pipe, but read like one: tokio's general type for descriptors is deprecated in its safe form.
-    Receiver::from_owned_fd_unchecked(watch)
+/// Has the kernel tell of changes in directories.
+#[derive(Debug)]
+struct Watch {
+    notices: Receiver,
+    directories: Vec<PathBuf>,
 }
 
-/// Waits for a change, or for the time of the next look where nobody tells of changes.
-async fn changed(watch: Option<&Receiver>) {
-    let told = match watch {
-        Some(watch) => notices(watch).await,
-        None => Err(io::ErrorKind::Unsupported.into()),
-    };
-    if told.is_err() {
-        tokio::time::sleep(LOOK).await;
+impl Watch {
+    fn new(mut directories: Vec<PathBuf>) -> io::Result<Self> {
+        directories.sort();
+        directories.dedup();
+        let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        Ok(Self {
+            // Not a pipe, but read like one: tokio's general type for descriptors is deprecated in its safe form.
+            notices: Receiver::from_owned_fd_unchecked(watch)?,
+            directories,
+        })
     }
-}
 
-/// Waits for a change and takes all notices of changes so far: which file they are about does not matter.
-async fn notices(watch: &Receiver) -> io::Result<()> {
-    watch.readable().await?;
-    let mut notices = [0; 4096];
-    loop {
-        match watch.try_read(&mut notices) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
+    /// Asks for the next change of each directory, and no more: a service that writes a hundred lines wakes nobody a
+    /// hundred times.
+    fn arm(&self) -> io::Result<()> {
+        let changes = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONESHOT;
+        for directory in &self.directories {
+            inotify::add_watch(&self.notices, directory, changes)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a change and takes all notices of changes so far: which file they are about does not matter.
+    async fn notices(&self) -> io::Result<()> {
+        self.notices.readable().await?;
+        let mut notices = [0; 4096];
+        loop {
+            match self.notices.try_read(&mut notices) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
     }
+}
+
+/// Waits for a change and then for those that come with it, or for the time of the next look where nobody tells of changes.
+async fn changed(watch: Option<&Watch>) {
+    let told = match watch {
+        Some(watch) => watch.notices().await,
+        None => Err(io::ErrorKind::Unsupported.into()),
+    };
+    tokio::time::sleep(if told.is_ok() { GATHER } else { LOOK }).await;
 }
 
 #[cfg(test)]

@@ -211,6 +211,23 @@ async fn a_trace_in_pieces_is_one_record_and_a_silent_file_needs_no_timer() {
     }
 }
 
+#[tokio::test]
+async fn lines_of_a_file_that_is_silent_already_wait_for_nothing() {
+    let scene = Scene::new("a.log", "");
+    scene.append("a.log", "one\n");
+    let earlier = std::time::SystemTime::now() - Duration::from_secs(1);
+    scene.open("a.log").set_modified(earlier).unwrap();
+    scene.look();
+    assert!(scene.follower.due().is_some());
+    scene.follower.flush_silent();
+    assert_eq!(scene.follower.due(), None);
+    assert_eq!(scene.log.recent(Some("a")).len(), 1);
+    scene.append("a.log", "two\n");
+    scene.look();
+    scene.follower.flush_silent();
+    assert!(scene.follower.due().is_some(), "its next line may be on its way");
+}
+
 #[test]
 fn our_own_rotation_loses_nothing() {
     let mut scene = Scene::new("a.log", "");
