@@ -198,8 +198,8 @@ impl Page<'_> {
         )?;
         let remark = match (&service.cause, &service.last_exit) {
             (Some(cause), _) => Some(cause.clone()),
-            (None, Some(exit)) => Some(format!("last run: {exit}")),
-            (None, None) => None,
+            (None, Some(exit)) if service.state != ServiceState::Done => Some(format!("last run: {exit}")),
+            (None, _) => None,
         };
         if let Some(remark) = remark {
             write!(out, "<tr class=\"more\"><td colspan=\"8\">{}", Escaped(&remark))?;
@@ -292,7 +292,7 @@ impl Page<'_> {
         write!(
             out,
             "<dt>Schema</dt><dd>{} ({} at the start)</dd><dt>Lock</dt><dd>{lock}</dd><dt>Dumps kept</dt><dd>{}</dd></dl></section>",
-            Escaped(database.schema.as_deref().unwrap_or("none yet")),
+            Escaped(database.schema.as_deref().unwrap_or("made by oned")),
             Escaped(&database.class),
             database.dumps,
         )

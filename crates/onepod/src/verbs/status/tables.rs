@@ -223,12 +223,12 @@ fn database(status: &Status, view: View) -> String {
         .version
         .iter()
         .fold(String::new(), |_, version| format!(" ({version})"));
-    let schema = database.schema.as_deref().unwrap_or("none yet");
+    let schema = database.schema.as_deref().unwrap_or("made by oned");
     let mut out = paint("DATABASE", Colour::Head, view) + "\n";
     // Writing to a String does not fail.
     let _ = writeln!(
         out,
-        "  {} at {}",
+        "  {}: {}",
         harmless(&database.backend),
         harmless(&format!("{}{version}", database.server))
     );

@@ -50,7 +50,7 @@ fn everything() {
     supervise    done   9.9 s   -
 
     DATABASE
-      mysql at opennebula-mariadb:3306/opennebula (MariaDB 11.8.3)
+      mysql: opennebula-mariadb:3306/opennebula (MariaDB 11.8.3)
       schema 7.2.0 (older at the start); lock held by this front-end; 2 dumps kept
 
     REMOTES               KIND      REMARK
@@ -113,7 +113,7 @@ fn on_a_terminal_of_eighty_columns() {
     supervise    done   9.9 s   -
 
     DATABASE
-      mysql at opennebula-mariadb:3306/opennebula (MariaDB 11.8.3)
+      mysql: opennebula-mariadb:3306/opennebula (MariaDB 11.8.3)
       schema 7.2.0 (older at the start); lock held by this front-end; 2 dumps kept
 
     REMOTES               KIND      REMARK
