@@ -270,6 +270,31 @@ fn logs_are_shown_by_service_and_followed() {
     until("the end of the follower", || follower.exit());
 }
 
+/// Health is asked of the services at onepod's own pace: nobody outside can make it ask more.
+#[test]
+fn however_many_ask_for_health_the_services_are_not_asked_more_often() {
+    let pod = Services::new().good("a", "essential = true").start();
+    pod.until_ok("/readyz");
+    let probes = || -> f64 {
+        let (_, text) = pod.get("/metrics").unwrap();
+        let series = "onepod_probe_seconds_count{service=\"a\"} ";
+        let count = text.lines().find_map(|line| line.strip_prefix(series));
+        count.unwrap().parse().unwrap()
+    };
+    let (began, before) = (Instant::now(), probes());
+    for _ in 0..300 {
+        assert_eq!(pod.get("/readyz").unwrap().0, 200);
+    }
+    // Once in 5 s when it is essential and ready.
+    let own = began.elapsed().as_secs_f64() / 5.0 + 1.0;
+    assert!(
+        probes() - before <= own,
+        "{} probes, {own} at most",
+        probes() - before
+    );
+    assert_eq!(pod.stop().0, 0);
+}
+
 #[test]
 fn clients_that_say_nothing_or_too_much_do_not_silence_the_endpoint() {
     let pod = Services::new().good("a", "").start();
