@@ -155,7 +155,7 @@ fn write(overrides: &Overrides) {
         for leaf in &section.leaves {
             let _ = edit_yaml(GATE, Keys::Symbols, &leaf.path, &leaf.value);
             let added = edit_yaml("", Keys::Plain, &leaf.path, &leaf.value);
-            assert!(added.is_ok(), "{}: {added:?}", leaf.name());
+            assert!(added.is_ok(), "{} {:?}: {added:?}", leaf.name(), leaf.value);
         }
     }
 }

@@ -180,11 +180,14 @@ fn is_leaf(value: &Value) -> bool {
 
 fn is_scalar(value: &Value) -> bool {
     match value {
-        Value::String(text) => !text
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')),
-        // Without an exponent, which versions of YAML read differently.
-        Value::Number(number) => vendor::decimal(number).len() <= 20,
+        Value::String(text) => !text.chars().any(|c| {
+            c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        }),
+        // Without an exponent, which versions of YAML read differently, and small enough to be read back as it was.
+        Value::Number(number) => {
+            let text = vendor::decimal(number);
+            text.len() <= 20 && (!number.is_f64() || text.contains('.'))
+        }
         Value::Bool(_) => true,
         Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
