@@ -46,13 +46,33 @@ pub(crate) fn docker_answers() -> bool {
     cmd("timeout").args(["10", "docker", "info"]).succeeds()
 }
 
+/// Where the cluster comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// kind, where a Docker daemon answers.
+    Kind,
+    /// The cluster of this repository.
+    Offline,
+}
+
+impl Way {
+    /// Looks which way there is here; refuses, with every reason, where there is none. Writes nothing.
+    pub(crate) fn find(repo: &Repo, progress: &mut Progress) -> Result<Self> {
+        if docker_answers() {
+            return Ok(Self::Kind);
+        }
+        progress.step("machine", || machine::check(repo))?;
+        Ok(Self::Offline)
+    }
+}
+
 /// Everything up to a cluster that has the images.
-pub(crate) fn start(repo: &Repo, progress: &mut Progress) -> Result<Platform> {
-    if docker_answers() {
+pub(crate) fn start(repo: &Repo, way: Way, progress: &mut Progress) -> Result<Platform> {
+    if way == Way::Kind {
         return Kind::new(repo).start(progress);
     }
-    progress.step("machine", || machine::check(repo))?;
     progress.step("packages of the system", || apt::install(repo, &[apt::CLUSTER]))?;
+    programs(repo, progress)?;
     let images = build(repo, progress)?;
     let cluster = Cluster::of_up(repo);
     progress.step("cluster", || cluster.up())?;
@@ -101,12 +121,17 @@ pub(crate) fn simulated(repo: &Repo, progress: &mut Progress) -> Result<PathBuf>
     })
 }
 
-/// Compiles the cluster's programs and builds the images. Each part does nothing when it is there.
-pub(crate) fn build(repo: &Repo, progress: &mut Progress) -> Result<Images> {
-    let one = Lock::take_in_cache(repo, "images")?;
+/// Compiles the programs of the cluster, unless they are there.
+pub(crate) fn programs(repo: &Repo, progress: &mut Progress) -> Result<()> {
+    let _one = Lock::take_in_cache(repo, "programs")?;
     progress.step("programs of the cluster (compiled once, 5 to 10 minutes)", || {
         cluster::build(repo)
-    })?;
+    })
+}
+
+/// Builds the images. Each part does nothing when it is there.
+pub(crate) fn build(repo: &Repo, progress: &mut Progress) -> Result<Images> {
+    let one = Lock::take_in_cache(repo, "images")?;
     let store = Store::open(repo);
     let base = progress.step("base image", || store.base())?;
     let mariadb = progress.step("database image", || store.mariadb(&base))?;

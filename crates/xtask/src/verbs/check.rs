@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::progress::{self, Counts, Progress};
 use crate::repo::Repo;
 use crate::sh::{cmd, tail};
-use crate::{apt, cluster};
+use crate::{apt, cluster, platform};
 
 /// The release that is compiled where no cargo-deny is in the cache.
 const CARGO_DENY: &str = "0.20.2";
@@ -33,9 +33,7 @@ pub(crate) fn set_up(repo: &Repo, progress: &mut Progress) -> Result<()> {
     progress.step("packages of the system", || {
         apt::install(repo, &[apt::CLUSTER, apt::TESTS])
     })?;
-    progress.step("programs of the cluster (compiled once, 5 to 10 minutes)", || {
-        cluster::build(repo)
-    })?;
+    platform::programs(repo, progress)?;
     progress.step("cargo-deny (compiled once)", || {
         if cargo_deny(repo).exists() {
             return Ok(());

@@ -21,6 +21,7 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
     progress.step("packages of the system", || {
         apt::install(repo, &[apt::CLUSTER, apt::TESTS])
     })?;
+    platform::programs(repo, &mut progress)?;
     let images = platform::build(repo, &mut progress)?;
     scenarios(repo, &images, args, &mut progress);
     Ok(if progress.report() {

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::images::Origin;
 use crate::lock::Lock;
-use crate::platform::{self, Platform};
+use crate::platform::{self, Platform, Way};
 use crate::progress::{self, Progress};
 use crate::repo::Repo;
 use crate::sh::tail;
@@ -18,9 +18,10 @@ const HOSTNAME: &str = "opennebula.local";
 const RELEASE: &str = "opennebula";
 
 pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
-    let _one = Lock::take(repo, "cluster")?;
     let mut progress = Progress::start();
-    let platform = platform::start(repo, &mut progress)?;
+    let way = Way::find(repo, &mut progress)?;
+    let _one = Lock::take(repo, "cluster")?;
+    let platform = platform::start(repo, way, &mut progress)?;
     progress.step("OpenNebula (helm upgrade --install --wait)", || {
         install(repo, &platform)
     })?;
