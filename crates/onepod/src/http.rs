@@ -1,20 +1,67 @@
-//! One exchange over HTTP/1.1: for probes, and for the verbs that ask a running pod, over TCP or over its control socket.
+//! One exchange over HTTP/1.1: for probes, and for the verbs that ask a running pod or its services, over TCP or over its
+//! control socket.
 //!
-//! Deliberately absent: TLS, redirects, kept connections, bodies of requests.
+//! Deliberately absent: TLS (inside of the cluster all is plain), redirects, kept connections.
 
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response, Uri, header};
+use hyper::header::{self, HeaderName};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 /// The longest body that is taken, in bytes.
 const LONGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// What is asked for, beside the place. No `Debug`: headers and body may hold a password.
+#[derive(Clone)]
+pub struct Ask {
+    method: Method,
+    header: Option<(HeaderName, String)>,
+    body: Bytes,
+}
+
+impl Ask {
+    /// With neither header nor body.
+    #[must_use]
+    pub fn new(method: Method) -> Self {
+        Self {
+            method,
+            header: None,
+            body: Bytes::new(),
+        }
+    }
+
+    /// GET.
+    #[must_use]
+    pub fn get() -> Self {
+        Self::new(Method::GET)
+    }
+
+    /// GET with the value of an `Authorization` header.
+    #[must_use]
+    pub fn get_as(authorization: String) -> Self {
+        Self {
+            header: Some((header::AUTHORIZATION, authorization)),
+            ..Self::get()
+        }
+    }
+
+    /// POST of a JSON value.
+    #[must_use]
+    pub fn post_json(body: &serde_json::Value) -> Self {
+        Self {
+            header: Some((header::CONTENT_TYPE, "application/json".to_owned())),
+            body: Bytes::from(body.to_string()),
+            ..Self::new(Method::POST)
+        }
+    }
+}
 
 /// What a server answered.
 #[derive(Debug, Clone)]
@@ -67,18 +114,23 @@ pub enum HttpError {
 
 /// Asks for a URL, redirects not followed, and reads the answer; `limit` is for all of it, the host's name included.
 pub async fn get(url: &str, limit: Duration) -> Result<Answer, HttpError> {
+    send(url, Ask::get(), limit).await
+}
+
+/// The same with a method, a header and a body.
+pub async fn send(url: &str, ask: Ask, limit: Duration) -> Result<Answer, HttpError> {
     let target = Target::parse(url)?;
     within(&target.authority, limit, async {
-        read(target.ask().await?, &target.authority).await
+        read(target.exchange(ask).await?, &target.authority).await
     })
     .await
 }
 
 /// Asks for a URL and gives the status alone: the body is not waited for.
-pub async fn status(url: &str, limit: Duration) -> Result<u16, HttpError> {
+pub async fn status(url: &str, ask: Ask, limit: Duration) -> Result<u16, HttpError> {
     let target = Target::parse(url)?;
     within(&target.authority, limit, async {
-        Ok(target.ask().await?.status().as_u16())
+        Ok(target.exchange(ask).await?.status().as_u16())
     })
     .await
 }
@@ -158,7 +210,7 @@ async fn through_socket(socket: &Path, method: Method, path: &str) -> Result<Res
             source,
         })?;
     // A socket has no name that a Host header could carry.
-    exchange(stream, method, path, "localhost", authority).await
+    exchange(stream, Ask::new(method), path, "localhost", authority).await
 }
 
 struct Target {
@@ -188,37 +240,34 @@ impl Target {
         })
     }
 
-    async fn ask(&self) -> Result<Response<Incoming>, HttpError> {
+    async fn exchange(&self, ask: Ask) -> Result<Response<Incoming>, HttpError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port))
             .await
             .map_err(|source| HttpError::Connect {
                 authority: self.authority.clone(),
                 source,
             })?;
-        exchange(
-            stream,
-            Method::GET,
-            &self.path,
-            &self.authority,
-            self.authority.clone(),
-        )
-        .await
+        exchange(stream, ask, &self.path, &self.authority, self.authority.clone()).await
     }
 }
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    method: Method,
+    ask: Ask,
     path: &str,
     host: &str,
     authority: String,
 ) -> Result<Response<Incoming>, HttpError> {
     let request = Request::builder()
-        .method(method)
+        .method(ask.method)
         .uri(path)
         .header(header::HOST, host)
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
+        .header(header::CONNECTION, "close");
+    let request = ask
+        .header
+        .into_iter()
+        .fold(request, |request, (name, value)| request.header(name, value))
+        .body(Full::new(ask.body))
         .map_err(|_| HttpError::Url(path.to_owned()))?;
     let broken = |source| HttpError::Protocol {
         authority: authority.clone(),

@@ -16,7 +16,7 @@ use tokio::net::{TcpStream, UnixDatagram};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::config::Readiness;
-use crate::http;
+use crate::http::{self, Ask};
 use crate::prepare::credentials::login;
 
 /// Time between two questions to a service that is not ready.
@@ -131,7 +131,7 @@ impl Probe {
     async fn ask(&self) -> Result<(), String> {
         match &self.question {
             Question::Notify(socket) => notified(socket).await.map_err(|error| error.to_string()),
-            Question::Http(url) => match http::status(url, PATIENCE).await {
+            Question::Http(url) => match http::status(url, Ask::get(), PATIENCE).await {
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.to_string()),
             },

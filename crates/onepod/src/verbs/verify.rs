@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use one_xmlrpc::{Client, Credentials, Endpoint};
 
+use self::base::Base;
 use self::checks::{Check, Context};
-use self::http::Base;
 use crate::settings::Secret;
 use crate::verbs::{EXIT_USAGE, complain, say};
 
+mod base;
 mod checks;
-mod http;
 #[cfg(test)]
 mod tests;
 

@@ -2,13 +2,19 @@
 //!
 //! Deliberately absent: repeating and printing. No reason carries a password or a token.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use one_xmlrpc::{Client, Error, HostState, UserRef};
 use serde_json::{Value, json};
 
-use super::http::{self, Base};
+use super::base::Base;
+use crate::http::{self, Ask};
 use crate::settings::Secret;
+
+/// Time limit of one exchange with a service, from the resolver to the last byte.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// What the checks share.
 #[derive(Clone)]
@@ -76,17 +82,17 @@ impl Check {
             Self::Hosts => hosts(context).await,
             Self::OneFlow(base) => oneflow(base, context).await,
             Self::OneGate(base) => {
-                let reply = http::get(base, "/", None).await.map_err(|e| e.to_string())?;
-                Ok(format!("HTTP {}", reply.status))
-            }
-            Self::FireEdgePage(base) => {
-                let reply = http::get(base, "/fireedge/sunstone", None)
+                let status = http::status(&format!("{base}/"), Ask::get(), LIMIT)
                     .await
                     .map_err(|e| e.to_string())?;
-                if reply.status == 200 {
-                    Ok("HTTP 200".to_owned())
-                } else {
-                    Err(format!("HTTP {} where Sunstone's page belongs", reply.status))
+                Ok(format!("HTTP {status}"))
+            }
+            Self::FireEdgePage(base) => {
+                let page = format!("{base}/fireedge/sunstone");
+                match http::status(&page, Ask::get(), LIMIT).await {
+                    Ok(200) => Ok("HTTP 200".to_owned()),
+                    Ok(status) => Err(format!("HTTP {status} where Sunstone's page belongs")),
+                    Err(error) => Err(error.to_string()),
                 }
             }
             Self::FireEdgeLogin(base) => fireedge_login(base, context).await,
@@ -113,10 +119,11 @@ async fn hosts(context: &Context) -> Result<String, String> {
 
 async fn oneflow(base: &Base, context: &Context) -> Result<String, String> {
     let basic = STANDARD.encode(format!("{}:{}", context.user, context.password.expose()));
-    let reply = http::get(base, "/service", Some(&format!("Basic {basic}")))
+    let ask = Ask::get_as(format!("Basic {basic}"));
+    let status = http::status(&format!("{base}/service"), ask, LIMIT)
         .await
         .map_err(|e| e.to_string())?;
-    match reply.status {
+    match status {
         200 => Ok("HTTP 200".to_owned()),
         401 => Err(format!(
             "HTTP 401: {}, or serveradmin's secret in oneflow_auth does not match the database",
@@ -128,13 +135,13 @@ async fn oneflow(base: &Base, context: &Context) -> Result<String, String> {
 
 async fn fireedge_login(base: &Base, context: &Context) -> Result<String, String> {
     let body = json!({"user": context.user, "token": context.password.expose()});
-    let reply = http::post_json(base, "/fireedge/api/auth", &body)
+    let reply = http::send(&format!("{base}/fireedge/api/auth"), Ask::post_json(&body), LIMIT)
         .await
         .map_err(|e| e.to_string())?;
     match reply.status {
         200 => {
             // The body holds the session's token: it is looked at, never printed.
-            let parsed: Option<Value> = serde_json::from_slice(&reply.body).ok();
+            let parsed: Option<Value> = serde_json::from_str(&reply.body).ok();
             let token = parsed.as_ref().and_then(|answer| answer.pointer("/data/token")).and_then(Value::as_str);
             match token {
                 Some(token) if !token.is_empty() => Ok("HTTP 200, a session".to_owned()),
