@@ -131,44 +131,42 @@ mod tests {
         String::from_utf8(asked).unwrap()
     }
 
-    #[test]
-    fn an_unready_answer_keeps_its_reasons() {
+    /// One exchange: what was asked, and the answer as the client reads it.
+    fn exchange<F>(served: &str, ask: impl FnOnce(DuplexStream) -> F) -> (String, Answer)
+    where
+        F: Future<Output = Result<Answer>>,
+    {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap()
             .block_on(async {
                 let (near, far) = tokio::io::duplex(4096);
-                let server = serve(
-                    far,
-                    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 13\r\n\r\noned: backoff",
-                );
-                let (asked, answer) = tokio::join!(server, get(near, "one.example", "/readyz"));
-                let answer = answer.unwrap();
-                assert_eq!((answer.status, answer.body.as_str()), (503, "oned: backoff"));
-                assert!(
-                    asked.starts_with("GET /readyz HTTP/1.1\r\nhost: one.example\r\n"),
-                    "{asked}"
-                );
-            });
+                let (asked, answer) = tokio::join!(serve(far, served), ask(near));
+                (asked, answer.unwrap())
+            })
+    }
+
+    #[test]
+    fn an_unready_answer_keeps_its_reasons() {
+        let (asked, answer) = exchange(
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 13\r\n\r\noned: backoff",
+            |stream| get(stream, "one.example", "/readyz"),
+        );
+        assert_eq!((answer.status, answer.body.as_str()), (503, "oned: backoff"));
+        assert!(
+            asked.starts_with("GET /readyz HTTP/1.1\r\nhost: one.example\r\n"),
+            "{asked}"
+        );
     }
 
     #[test]
     fn a_websocket_is_accepted_with_101() {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(async {
-                let (near, far) = tokio::io::duplex(4096);
-                let server = serve(
-                    far,
-                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-                );
-                let (asked, answer) =
-                    tokio::join!(server, open_websocket(near, "one.example", "/fireedge/guacamole"));
-                assert_eq!(answer.unwrap().status, 101);
-                assert!(asked.contains("upgrade: websocket"), "{asked}");
-            });
+        let (asked, answer) = exchange(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+            |stream| open_websocket(stream, "one.example", "/fireedge/guacamole"),
+        );
+        assert_eq!(answer.status, 101);
+        assert!(asked.contains("upgrade: websocket"), "{asked}");
     }
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tempfile::TempDir;
 
 use crate::pod::{Process, Services, until};
 
@@ -115,30 +116,38 @@ fn a_service_that_is_never_ready_is_stopped_and_tried_again() {
     assert!(output.contains("; starts again in 0."), "{output}");
 }
 
-#[test]
-fn programs_that_cannot_be_started_end_with_64_before_anything_is() {
+/// Supervises the services of a text and expects a refusal: what was written to standard error, and the directory in
+/// which all this was.
+fn refused(services: &str, environment: &[(&str, &str)]) -> (String, TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let services = directory.path().join("services.toml");
-    fs::write(
-        &services,
-        "[services.a]\ncommand = [\"/usr/bin/nowhere\"]\nreadiness = { notify = true }\n\
-         [tasks.b]\ncommand = [\"/etc/passwd\"]\n\
-         [tasks.c]\ncommand = [\"/usr/bin/nowhere\"]\ninstalled = \"/usr/bin/nowhere\"\n",
-    )
-    .unwrap();
-    let errors = directory.path().join("stderr");
+    let (file, errors) = (
+        directory.path().join("services.toml"),
+        directory.path().join("stderr"),
+    );
+    fs::write(&file, services).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
     command
         .args(["supervise", "--services"])
-        .arg(&services)
+        .arg(&file)
         .arg("--root")
         .arg(directory.path())
         .env_clear()
+        .envs(environment.iter().copied())
         .stdout(Stdio::null())
         .stderr(fs::File::create(&errors).unwrap());
     let (mut process, _) = Process::start(&mut command);
     assert_eq!(until("the end", || process.exit()), 64);
-    let text = fs::read_to_string(&errors).unwrap();
+    (fs::read_to_string(&errors).unwrap(), directory)
+}
+
+#[test]
+fn programs_that_cannot_be_started_end_with_64_before_anything_is() {
+    let (text, _) = refused(
+        "[services.a]\ncommand = [\"/usr/bin/nowhere\"]\nreadiness = { notify = true }\n\
+         [tasks.b]\ncommand = [\"/etc/passwd\"]\n\
+         [tasks.c]\ncommand = [\"/usr/bin/nowhere\"]\ninstalled = \"/usr/bin/nowhere\"\n",
+        &[],
+    );
     for part in [
         "a: /usr/bin/nowhere: there is no such file",
         "b: /etc/passwd: may not be executed",
@@ -153,26 +162,10 @@ fn programs_that_cannot_be_started_end_with_64_before_anything_is() {
 
 #[test]
 fn mistakes_in_services_toml_end_with_64_and_are_all_told() {
-    let directory = tempfile::tempdir().unwrap();
-    let services = directory.path().join("services.toml");
-    fs::write(
-        &services,
+    let (text, directory) = refused(
         "[services.a]\ncommand = [\"a\"]\nreadiness = {}\n[services.b]\ncommand = [\"/b\"]\nreadiness = { notify = true }\nx = 1\n",
-    )
-    .unwrap();
-    let errors = directory.path().join("stderr");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
-    command
-        .args(["supervise", "--services"])
-        .arg(&services)
-        .arg("--root")
-        .arg(directory.path())
-        .env_clear()
-        .stdout(Stdio::null())
-        .stderr(fs::File::create(&errors).unwrap());
-    let (mut process, _) = Process::start(&mut command);
-    assert_eq!(until("the end", || process.exit()), 64);
-    let text = fs::read_to_string(&errors).unwrap();
+        &[],
+    );
     for part in [
         "services.a.command",
         "services.a.readiness",
@@ -190,27 +183,10 @@ fn mistakes_in_services_toml_end_with_64_and_are_all_told() {
 
 #[test]
 fn a_name_in_onepod_disable_that_is_no_service_is_a_mistake_and_a_right_one_stays_off() {
-    let directory = tempfile::tempdir().unwrap();
-    let services = directory.path().join("services.toml");
-    fs::write(
-        &services,
+    let (text, _) = refused(
         "[services.a]\ncommand = [\"/bin/true\"]\nreadiness = { notify = true }\n",
-    )
-    .unwrap();
-    let errors = directory.path().join("stderr");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
-    command
-        .args(["supervise", "--services"])
-        .arg(&services)
-        .arg("--root")
-        .arg(directory.path())
-        .env_clear()
-        .env("ONEPOD_DISABLE", "oneflow")
-        .stdout(Stdio::null())
-        .stderr(fs::File::create(&errors).unwrap());
-    let (mut process, _) = Process::start(&mut command);
-    assert_eq!(until("the end", || process.exit()), 64);
-    let text = fs::read_to_string(&errors).unwrap();
+        &[("ONEPOD_DISABLE", "oneflow")],
+    );
     assert!(
         text.contains("ONEPOD_DISABLE") && text.contains("oneflow"),
         "{text}"

@@ -6,7 +6,7 @@
 use std::fs::{self, Permissions};
 use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use onepod::settings::SshKey;
@@ -57,16 +57,10 @@ impl Machine {
         );
         put(front.paths.passwd(), &passwd);
         // As Kubernetes mounts a volume.
-        for path in [
-            front.paths.etc_one(),
-            front.paths.root().join("run"),
-            front.paths.log(),
-            front.paths.data(),
-        ] {
-            fs::create_dir_all(&path).unwrap();
-            chown(&path, Some(0), Some(user.1)).unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(0o2777)).unwrap();
-        }
+        front.mount_points(|path| {
+            chown(path, Some(0), Some(user.1)).unwrap();
+            fs::set_permissions(path, Permissions::from_mode(0o2777)).unwrap();
+        });
         Some(Self {
             front,
             user,

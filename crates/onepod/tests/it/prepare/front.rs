@@ -92,6 +92,19 @@ impl Front {
         }
     }
 
+    /// Makes the mount points of a pod, and does something with each. The volume may be somebody else's.
+    pub(crate) fn mount_points(&self, prepare_each: impl Fn(&Path)) {
+        for path in [
+            self.paths.etc_one(),
+            self.paths.root().join("run"),
+            self.paths.log(),
+            self.paths.data(),
+        ] {
+            fs::create_dir_all(&path).unwrap();
+            prepare_each(&path);
+        }
+    }
+
     /// Puts a file on the volume.
     pub(crate) fn volume(&self, path: &str, content: &str) -> PathBuf {
         let path = self.paths.data().join(path);

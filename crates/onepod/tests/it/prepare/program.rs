@@ -5,7 +5,6 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Signal, getuid};
@@ -76,19 +75,6 @@ fn check_without_mistakes_ends_with_0() {
     assert_eq!((code, text.as_str()), (0, ""));
 }
 
-/// The mount points of a pod. `data` may be somebody else's.
-fn mount_points(front: &Front, prepare_each: impl Fn(&Path)) {
-    for path in [
-        front.paths.etc_one(),
-        front.paths.root().join("run"),
-        front.paths.log(),
-        front.paths.data(),
-    ] {
-        fs::create_dir_all(&path).unwrap();
-        prepare_each(&path);
-    }
-}
-
 /// `onepod run` as the image's user, on a free port.
 fn run_as_oneadmin(front: &Front) -> (Command, std::net::SocketAddr) {
     let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -117,7 +103,7 @@ fn output(command: &mut Command) -> (i32, String) {
 #[test]
 fn a_volume_of_somebody_else_is_refused_with_the_way_out() {
     let front = Front::new();
-    mount_points(&front, |path| {
+    front.mount_points(|path| {
         if getuid().is_root() {
             chown(path, Some(ONEADMIN), Some(ONEADMIN)).unwrap();
         }
@@ -173,7 +159,7 @@ fn a_place_that_cannot_be_written_is_refused_by_name() {
 #[test]
 fn a_volume_as_kubernetes_mounts_it_is_used_and_its_root_left_alone() {
     let front = Front::new();
-    mount_points(&front, |path| {
+    front.mount_points(|path| {
         if getuid().is_root() {
             chown(path, Some(0), Some(ONEADMIN)).unwrap();
         }
@@ -184,7 +170,7 @@ fn a_volume_as_kubernetes_mounts_it_is_used_and_its_root_left_alone() {
     until("/readyz", || {
         get(listen, "/readyz").ok().filter(|(status, _)| *status == 200)
     });
-    mount_points(&front, |path| {
+    front.mount_points(|path| {
         assert_eq!(mode(path), 0o2777, "{}", path.display());
         if getuid().is_root() {
             assert_eq!(fs::metadata(path).unwrap().uid(), 0, "{}", path.display());
@@ -198,7 +184,7 @@ fn a_volume_as_kubernetes_mounts_it_is_used_and_its_root_left_alone() {
 #[test]
 fn drivers_in_closed_directories_are_renewed_without_root() {
     let front = Front::new();
-    mount_points(&front, |path| {
+    front.mount_points(|path| {
         fs::set_permissions(path, Permissions::from_mode(0o2777)).unwrap();
     });
     let start = || {
@@ -225,7 +211,7 @@ fn drivers_in_closed_directories_are_renewed_without_root() {
 #[test]
 fn a_start_that_waits_says_why_and_ends_when_asked_to() {
     let front = Front::new();
-    mount_points(&front, |path| {
+    front.mount_points(|path| {
         fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
     });
     let (mut command, listen) = run_as_oneadmin(&front);
