@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::sleep_until;
 
 use super::{Reconciler, SOURCE};
 use crate::board::{Board, Stage, StageView};
 use crate::prepare::{credentials, database, render, ssh};
 use crate::settings::{Database, Secret, Settings};
+use crate::supervisor::probe::next_beat;
 
 /// Time between two looks at the files.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -74,7 +75,8 @@ impl Watch {
             return;
         }
         loop {
-            sleep(PERIOD).await;
+            // Together with the probes: one wake-up for all.
+            sleep_until(next_beat(PERIOD)).await;
             self.look().await;
         }
     }

@@ -154,7 +154,7 @@ impl Probe {
 }
 
 /// The next of the moments at which all steady probes ask together: one wake-up for all.
-fn next_beat(period: Duration) -> Instant {
+pub(crate) fn next_beat(period: Duration) -> Instant {
     static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
     let beats = FIRST.elapsed().as_millis() / period.as_millis().max(1) + 1;
     *FIRST + period.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))
