@@ -8,7 +8,8 @@
 //!                         ▲
 //!           stopping ─────┘   asked to restart, or not ready within its time (a failure)
 //!
-//! task      waiting ──► running ──► done                    asked to run again: done ──► running
+//! task      waiting ──► running ──► done                    asked to run again, or a service that it comes after was
+//!                                                           started anew and is ready: done ──► running
 //!                        ▲    │
 //!                        └ backoff                          it ended without success, or took too long
 //!
@@ -291,9 +292,13 @@ impl Machine {
         if let Some(unit) = self.units.get_mut(index)
             && matches!(unit.state, State::Starting | State::Unready)
         {
+            let anew = unit.state == State::Starting && unit.was_ready;
             unit.state = State::Ready;
             unit.was_ready = true;
             unit.run.ready_since = Some(now);
+            if anew {
+                self.repeat_tasks_after(index);
+            }
         }
     }
 

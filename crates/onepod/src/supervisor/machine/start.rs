@@ -20,6 +20,18 @@ impl Machine {
         }
     }
 
+    /// What tasks have done for a service went with its process: an agent has lost its key. They run again for the new one.
+    pub(super) fn repeat_tasks_after(&mut self, service: Index) {
+        for unit in &mut self.units {
+            if matches!(unit.spec.kind, Kind::Task { .. })
+                && matches!(unit.state, State::Running | State::Done)
+                && unit.spec.after.contains(&service)
+            {
+                unit.due = true;
+            }
+        }
+    }
+
     /// Stops a service that shall start again, or starts it at once if it waits for its next start.
     pub(super) fn restart(&mut self, index: Index) -> Option<Action> {
         let now = self.now;

@@ -314,6 +314,18 @@ fn a_task_runs_again_when_asked_and_its_failure_then_never_ends_the_pod() {
 }
 
 #[test]
+fn a_task_runs_again_for_a_service_that_was_started_anew_but_not_for_one_that_was_unready() {
+    let (mut machine, _) = begun(&[service(&[]), task(&[0])]);
+    assert_eq!(machine.step(Event::Ready(0), ms(10)), [Action::Start(1)]);
+    assert_eq!(machine.step(succeeded(1), ms(20)), []);
+    assert_eq!(machine.step(Event::Unready(0), ms(30)), []);
+    assert_eq!(machine.step(Event::Ready(0), ms(40)), []);
+    assert_eq!(machine.step(ended(0), ms(50)), []);
+    assert_eq!(machine.step(Event::Tick, ms(550)), [Action::Start(0)]);
+    assert_eq!(machine.step(Event::Ready(0), ms(560)), [Action::Start(1)]);
+}
+
+#[test]
 fn an_essential_task_that_never_succeeds_ends_the_pod() {
     let (mut machine, _) = begun(&[task(&[])]);
     let mut now = ms(0);

@@ -400,6 +400,16 @@ impl World {
         known.terminated = Some(now);
     }
 
+    /// A service that was started anew needs what its tasks did for the one before.
+    fn repeat_tasks_after(&mut self, service: Index) {
+        for index in 0..self.known.len() {
+            let spec = self.spec(index);
+            if matches!(spec.kind, Kind::Task { .. }) && spec.after.contains(&service) {
+                self.known[index].dues += 1;
+            }
+        }
+    }
+
     /// Takes what is due first and no later than `limit`.
     fn next(&mut self, limit: Now) -> Option<(Now, Event)> {
         while let Some(&(at, index, due)) = self.due.first() {
@@ -411,6 +421,9 @@ impl World {
                 _ if !self.known[index].runs => {}
                 Due::Ready if self.known[index].terminated.is_some() => {}
                 Due::Ready => {
+                    if self.known[index].was_ready {
+                        self.repeat_tasks_after(index);
+                    }
                     let known = &mut self.known[index];
                     (known.ready, known.was_ready, known.ready_at) = (true, true, Some(at));
                     return Some((at, Event::Ready(index)));
