@@ -13,7 +13,7 @@ pub(super) fn lost_and_back(world: &mut World) -> Result<String> {
     let oned = front_end.service("oned")?;
     world.database.kill();
     let start = Instant::now();
-    let reason = front_end.unready(&["oned", "database"])?;
+    let reason = front_end.unready(&["oned", "database", "opennebula-mariadb:3306"])?;
     let noticed = start.elapsed();
     let (alive, _) = front_end.get("/livez")?;
     ensure!(
@@ -43,7 +43,7 @@ pub(super) fn hangs(world: &mut World) -> Result<String> {
     let oned = front_end.service("oned")?;
     world.database.freeze()?;
     let start = Instant::now();
-    let reason = front_end.unready(&["oned"])?;
+    let reason = front_end.unready(&["oned", "database", "opennebula-mariadb:3306"])?;
     let noticed = start.elapsed();
     let call = Instant::now();
     let (alive, _) = front_end.get("/livez")?;

@@ -47,6 +47,9 @@ pub(super) fn services(world: &mut World) -> Result<String> {
         let _ = write!(seen, "{} {:.1} s, ", before.name, start.elapsed().as_secs_f64());
         killed += 1;
         front_end.ready()?;
+        if before.name == "ssh-agent" {
+            key_again(&front_end)?;
+        }
     }
     ensure!(killed >= 5, "only {killed} services ran");
     ensure!(
@@ -55,6 +58,19 @@ pub(super) fn services(world: &mut World) -> Result<String> {
     );
     world.check(&kept)?;
     Ok(format!("back after: {seen}same data"))
+}
+
+/// The key went with the agent that was killed; without it no copy reaches a third machine.
+fn key_again(front_end: &Container) -> Result<()> {
+    until("the key in the agent again", BACK, || {
+        let list = ["env", "SSH_AUTH_SOCK=/run/one/ssh-agent.sock", "ssh-add", "-l"];
+        let (code, said) = front_end.exec(&list)?;
+        Ok(if code == 0 {
+            Look::Seen(())
+        } else {
+            Look::NotYet(said)
+        })
+    })
 }
 
 /// PID 1 is killed, and with it everything in the container.
