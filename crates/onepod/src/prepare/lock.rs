@@ -8,18 +8,20 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-pub(crate) mod server;
+pub(crate) mod keep;
+mod server;
 pub(crate) mod volume;
+pub(crate) mod wait;
 
 /// Keeps other front-ends away from the database and the volume for as long as it lives.
 #[derive(Debug)]
 pub struct Guard {
-    server: Option<server::Keeper>,
+    server: Option<keep::Keeper>,
     _volume: Option<volume::VolumeLock>,
 }
 
 impl Guard {
-    pub(crate) fn new(server: Option<server::Keeper>, volume: Option<volume::VolumeLock>) -> Self {
+    pub(crate) fn new(server: Option<keep::Keeper>, volume: Option<volume::VolumeLock>) -> Self {
         Self {
             server,
             _volume: volume,

@@ -166,6 +166,46 @@ async fn whoever_lost_the_database_to_another_front_end_is_told_to_end() {
     }
 }
 
+// Both lose their connections, and the one that waits is quicker: it must not take what the other one still works with.
+#[tokio::test]
+async fn a_restart_of_the_server_leaves_the_database_with_whoever_had_it() {
+    let (server, running) = server().await;
+    let (front, second) = (Front::new(), Front::new());
+    let settings = settings(&server, "one_test");
+    let first_board = Board::new();
+    let first = prepare::prepare(&settings, &front.paths, &first_board, &front.tools)
+        .await
+        .unwrap();
+    let board = Board::new();
+    let story = async {
+        soon("the second waits", async || {
+            waits(&board, "database")?.contains("destroy it").then_some(())
+        })
+        .await;
+        drop(running);
+        soon("the first has noticed", async || {
+            (lock(&first_board) == Some(DatabaseLock::Lost)).then_some(())
+        })
+        .await;
+        let running = server.start().await;
+        soon("the first has it again", async || {
+            (lock(&first_board) == Some(DatabaseLock::Held)).then_some(())
+        })
+        .await;
+        soon("the second waits again", async || {
+            waits(&board, "database")?.contains("destroy it").then_some(())
+        })
+        .await;
+        drop(first);
+        running
+    };
+    let (prepared, _running) = tokio::join!(
+        prepare::prepare(&settings, &second.paths, &board, &second.tools),
+        story
+    );
+    prepared.unwrap();
+}
+
 #[tokio::test]
 async fn a_volume_has_one_front_end_at_a_time() {
     let front = Front::new();
