@@ -1,6 +1,7 @@
 //! The one stream on standard output that carries onepod's own lines and those of every service.
 //!
-//! Whoever logs puts finished records, of one line or several, into a bounded buffer; one thread writes it out. A reader that stops reading fills the
+//! Whoever logs puts finished records, of one line or several, into a bounded buffer; one thread writes it out, unless
+//! a pipe takes the few there are at once. A reader that stops reading fills the
 //! buffer, further lines are counted and dropped, and the count is reported when the stream flows again: nobody who logs
 //! ever waits. Deliberately absent: where lines come from (`supervisor/capture.rs`, `supervisor/follow.rs`).
 

@@ -39,7 +39,8 @@ fn oned(settings: &Settings, line: Option<Line>) -> Vec<Given> {
     ];
     if line.is_some_and(|line| line >= Line::V7_4) {
         // The logs of virtual machines on the volume, where they outlive the pod. FireEdge looks for them there since 7.4,
-        // if the word is exactly this one (`routes/api/vm/functions.js`); that of 7.2 knows /var/log/one only, as does `onelog`.
+        // if the word is exactly this one (`routes/api/vm/functions.js`); that of 7.2 knows /var/log/one only, as does
+        // `onelog` of every release.
         values.push(value("the pod's log", Some("LOG"), "USE_VMS_LOCATION", "YES"));
     }
     let database = |setting, key, text: &str| value(setting, Some("DB"), key, text);
