@@ -18,7 +18,7 @@ use crate::prepare::front::Front;
 /// The user of the image.
 const ONEADMIN: (u32, u32) = (9869, 9869);
 
-/// A user as OpenShift gives them out: any number, and the group of root.
+/// A user as `OpenShift` gives them out: any number, and the group of root.
 const ARBITRARY: (u32, u32) = (1_000_770_000, 0);
 
 /// Name of the front-end in its configuration.
@@ -198,7 +198,7 @@ impl Running<'_> {
     }
 
     /// Logs in as a hypervisor does: with nothing but the options given.
-    fn from_outside(&self, options: &[&str], command: &str) -> Ended {
+    fn hypervisor(&self, options: &[&str], command: &str) -> Ended {
         let mut arguments = vec!["ssh", "-F", "none", "-p", "2222", "-o", "BatchMode=yes"];
         arguments.extend(options);
         arguments.extend(["oneadmin@127.0.0.1", command]);
@@ -282,14 +282,14 @@ fn only_the_right_key_gets_in_and_nothing_is_forwarded() {
         .join("id_ed25519")
         .display()
         .to_string();
-    let ended = pod.from_outside(&with_key(&right), "echo in");
+    let ended = pod.hypervisor(&with_key(&right), "echo in");
     assert_eq!((ended.code, ended.out.as_str()), (0, "in\n"), "{ended:?}");
     let wrong = machine.put(
         "wrong",
         SshKey::generate().unwrap().pem().expose().as_bytes(),
         0o600,
     );
-    let ended = pod.from_outside(&with_key(&wrong), "echo in");
+    let ended = pod.hypervisor(&with_key(&wrong), "echo in");
     assert!(
         ended.code == 255 && ended.err.contains("Permission denied (publickey)"),
         "{ended:?}"
@@ -339,11 +339,11 @@ fn the_host_key_outlives_the_pod_and_a_changed_one_is_refused() {
     let known = format!("UserKnownHostsFile={known}");
     let pod = machine.start();
     let learn = ["-o", known.as_str(), "-o", "StrictHostKeyChecking=accept-new"];
-    assert_eq!(pod.from_outside(&learn, "true").code, 0);
+    assert_eq!(pod.hypervisor(&learn, "true").code, 0);
     pod.stop();
     let pod = machine.start();
     let strict = ["-o", known.as_str(), "-o", "StrictHostKeyChecking=yes"];
-    assert_eq!(pod.from_outside(&strict, "true").code, 0);
+    assert_eq!(pod.hypervisor(&strict, "true").code, 0);
     // The packages' client learns a host that it does not know.
     let login = ["ssh", "-p", "2222", "oneadmin@127.0.0.1", "true"];
     pod.get(&login);
@@ -389,7 +389,7 @@ fn the_agent_holds_the_key_and_is_forwarded() {
         "-o",
         "UserKnownHostsFile=/dev/null",
     ];
-    let ended = pod.from_outside(&no_files, "echo in");
+    let ended = pod.hypervisor(&no_files, "echo in");
     assert_eq!((ended.code, ended.out.as_str()), (0, "in\n"), "{ended:?}");
     // From the front-end on to a third machine with the key of who asked: what OpenNebula's ssh_forward does.
     let onward = format!("ssh -o IdentityFile=none -o BatchMode=yes {NAME} echo there");
