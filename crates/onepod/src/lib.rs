@@ -13,6 +13,7 @@ pub mod paths;
 pub mod prepare;
 pub mod reaper;
 pub mod reconcile;
+pub mod secrecy;
 pub mod settings;
 pub mod supervisor;
 pub mod sys;

@@ -5,6 +5,7 @@
 //! buffer, further lines are counted and dropped, and the count is reported when the stream flows again: nobody who logs
 //! ever waits. Deliberately absent: where lines come from (`supervisor/capture.rs`, `supervisor/follow.rs`).
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 
+mod hidden;
 pub mod line;
 pub mod own;
 pub mod recent;
@@ -26,6 +28,7 @@ mod shape;
 pub use line::{Format, Severity};
 pub use recent::{Heard, Subscription};
 
+use hidden::Hidden;
 use recent::Recent;
 
 /// How many bytes wait for the writer at most; 10,000 lines of 100 bytes.
@@ -60,6 +63,7 @@ struct Shared {
 struct Queue {
     bytes: Vec<u8>,
     recent: Recent,
+    hidden: Hidden,
     /// The record at hand, as it is written.
     record: Vec<u8>,
     /// Dropped and not yet reported.
@@ -109,6 +113,18 @@ impl Log {
             name,
             time: format!("{:.3}", Timestamp::now()),
         }
+    }
+
+    /// From now on these texts are replaced in whatever is logged, and in [`Batch::without_secrets`].
+    pub fn hide(&self, secrets: impl IntoIterator<Item = String>) {
+        lock(&self.shared.queue).hidden.add(secrets);
+    }
+
+    /// A text for other places than the stream, without what is hidden.
+    #[must_use]
+    pub fn without_secrets(&self, text: &str) -> String {
+        let queue = lock(&self.shared.queue);
+        String::from_utf8_lossy(&queue.hidden.out_of(text.as_bytes())).into_owned()
     }
 
     /// How many lines were dropped since the start because standard output was not read.
@@ -170,6 +186,15 @@ impl Batch<'_> {
         &self.time
     }
 
+    /// A text that also goes elsewhere than into the stream, without what is hidden.
+    #[must_use]
+    pub fn without_secrets<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        match &self.queue {
+            Some(queue) => queue.hidden.out_of(text),
+            None => Cow::Borrowed(text),
+        }
+    }
+
     /// Adds one record, or counts its lines as dropped when the buffer is full.
     pub fn push(&mut self, severity: Severity, message: &[u8]) {
         self.add(None, severity, message);
@@ -184,6 +209,8 @@ impl Batch<'_> {
         let Some(queue) = self.queue.as_deref_mut() else {
             return;
         };
+        let message = queue.hidden.out_of(message);
+        let message = &*message;
         queue.record.clear();
         line::append(
             &mut queue.record,

@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use one_xmlrpc::{Client, Endpoint};
 
 use crate::board::{Board, ServiceState};
+use crate::log::Log;
 use crate::paths::Paths;
 use crate::prepare::credentials::login::Login;
 use crate::prepare::{FileError, database};
+use crate::secrecy;
 use crate::settings::Settings;
 use crate::supervisor::handle::Handle;
 
@@ -89,6 +91,8 @@ struct Shared {
     board: Board,
     handle: Handle,
     endpoint: Endpoint,
+    /// Which is told what to hide.
+    log: Log,
     /// The settings as they were read last.
     settings: Mutex<Settings>,
     turn: tokio::sync::Mutex<()>,
@@ -97,13 +101,21 @@ struct Shared {
 impl Reconciler {
     /// For the oned at `endpoint`.
     #[must_use]
-    pub fn new(settings: Settings, paths: Paths, board: Board, handle: Handle, endpoint: Endpoint) -> Self {
+    pub fn new(
+        settings: Settings,
+        paths: Paths,
+        board: Board,
+        handle: Handle,
+        endpoint: Endpoint,
+        log: Log,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 paths,
                 board,
                 handle,
                 endpoint,
+                log,
                 settings: Mutex::new(settings),
                 turn: tokio::sync::Mutex::new(()),
             }),
@@ -143,7 +155,9 @@ impl Reconciler {
     /// One reconciliation with these settings, told to the log and the board.
     async fn reconcile(&self, settings: &Settings) -> Result<Outcome, ReconcileError> {
         let _turn = self.shared.turn.lock().await;
-        let outcome = reconcile(settings, &self.shared.paths, &self.shared.endpoint).await?;
+        let outcome = reconcile(settings, &self.shared.paths, &self.shared.endpoint).await;
+        self.shared.log.hide(secrecy::of_volume(&self.shared.paths));
+        let outcome = outcome?;
         for change in &outcome.changed {
             tracing::info!("{SOURCE}: {change}");
         }

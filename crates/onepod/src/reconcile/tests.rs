@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use self::fake_oned::{FakeOned, User};
 use super::watch::Watch;
 use super::*;
+use crate::log::Format;
 use crate::settings::{self, Database};
 use crate::supervisor::handle;
 
@@ -65,12 +66,19 @@ impl Front {
             Board::new(),
             handle,
             self.oned.endpoint(),
+            log(),
         )
     }
 
     async fn reconcile(&self, pairs: &[(&str, &str)]) -> Result<Outcome, ReconcileError> {
         reconcile(&settle(pairs), &self.paths, &self.oned.endpoint()).await
     }
+}
+
+/// A log that nobody reads.
+fn log() -> Log {
+    let nowhere = fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
+    Log::start(Format::Text, nowhere.into()).unwrap()
 }
 
 fn settle(pairs: &[(&str, &str)]) -> Settings {

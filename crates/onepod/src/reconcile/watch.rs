@@ -12,6 +12,7 @@ use tokio::time::sleep_until;
 use super::{Reconciler, SOURCE};
 use crate::board::{Board, Stage, StageView};
 use crate::prepare::{credentials, database, render, ssh};
+use crate::secrecy;
 use crate::settings::{Database, Secret, Settings};
 use crate::supervisor::probe::next_beat;
 
@@ -94,6 +95,7 @@ impl Watch {
             }
         };
         self.say("settings", Ok(()));
+        self.reconciler.shared.log.hide(secrecy::of_settings(&fresh));
         let wanted = Applied::of(&fresh);
         // In force are the new values, except for a password that the database does not know yet.
         *self.reconciler.settings() = fresh.clone().with_database(before.database().clone());

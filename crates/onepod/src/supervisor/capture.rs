@@ -176,7 +176,7 @@ struct Output<'a> {
 
 impl Sink for Output<'_> {
     fn line(&mut self, message: &[u8]) {
-        Tail::push(&mut self.tail, message);
+        Tail::push(&mut self.tail, &self.batch.without_secrets(message));
     }
 
     fn record(&mut self, severity: Severity, message: &[u8]) {

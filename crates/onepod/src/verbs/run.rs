@@ -25,6 +25,7 @@ use crate::prepare::{PrepareError, Prepared, Tools, prepare};
 use crate::reaper::Reaper;
 use crate::reconcile::Reconciler;
 use crate::reconcile::watch::Watch;
+use crate::secrecy;
 use crate::settings::{self, Settings};
 use crate::supervisor::builtin::Builtins;
 use crate::supervisor::clock::Clock;
@@ -126,6 +127,11 @@ impl Pod {
     /// Takes over signals, orphans and the log, and answers for health from now on.
     async fn begin(settings: &Settings, paths: Paths) -> Result<Self, BeginError> {
         let log = Log::on_stdout(settings.log_format()).map_err(BeginError::Log)?;
+        log.hide(
+            secrecy::of_settings(settings)
+                .into_iter()
+                .chain(secrecy::of_volume(&paths)),
+        );
         own::install(&log);
         let stop = StopRequests::listen().map_err(BeginError::Signals)?;
         let reaper = Reaper::start().map_err(BeginError::Reaper)?;
@@ -193,6 +199,7 @@ impl Pod {
             }
             // What was prepared is kept until the last service has gone: it holds the database.
             Some(Ok(prepared)) => {
+                log.hide(secrecy::of_volume(&self.means.paths));
                 let _watches = prepared
                     .as_ref()
                     .and_then(|prepared| Some(self.watch(config.oned()?, prepared.settings.clone())));
@@ -211,8 +218,7 @@ impl Pod {
                 match ending {
                     Ending::Asked => ExitCode::SUCCESS,
                     Ending::Failed(reason) => {
-                        let settings = prepared.as_ref().map(|prepared| &prepared.settings);
-                        message::leave(paths.root(), &message::without_secrets(&reason, settings, &paths));
+                        message::leave(paths.root(), &log.without_secrets(&reason));
                         ExitCode::FAILURE
                     }
                 }
@@ -220,7 +226,7 @@ impl Pod {
             Some(Err(error)) => {
                 let message = with_causes(&error);
                 tracing::error!("{message}");
-                message::leave(self.means.paths.root(), &message);
+                message::leave(self.means.paths.root(), &log.without_secrets(&message));
                 ExitCode::FAILURE
             }
         };
@@ -239,6 +245,7 @@ impl Pod {
             board.clone(),
             handle.clone(),
             oned.clone(),
+            self.means.log.clone(),
         );
         let mut watches = JoinSet::new();
         watches.spawn(Watch::new(reconciler.clone()).run());

@@ -190,3 +190,31 @@ fn nobody_speaks_in_the_middle_of_a_trace() {
         assert_eq!(lines[place..place + wanted.len()], wanted);
     }
 }
+
+#[test]
+fn a_secret_that_a_service_prints_reaches_nobody() {
+    // On standard error, in a file that is followed, and as the last line before its end.
+    let script = "echo 'cannot log in as oneadmin:S3cret-of-the-test' >&2
+        echo 'password S3cret-of-the-test' >> followed-$NAME; touch ready-$NAME; sleep 1000";
+    let services = Services::new();
+    let followed = services.directory().join("followed-chatty");
+    let pod = services
+        .environment("ONEADMIN_PASSWORD", "S3cret-of-the-test")
+        .script("chatty", script, &format!("logs = [\"{}\"]", followed.display()))
+        .script("dying", "echo 'gave up with S3cret-of-the-test'; exit 3", "")
+        .start();
+    pod.until_ok("/livez");
+    let status = until("the last line of the one that ends", || {
+        let status = pod.status().to_string();
+        status.contains("gave up with (secret)").then_some(status)
+    });
+    until("the line of the file", || {
+        pod.shown().contains("password (secret)").then_some(())
+    });
+    let (_, output) = pod.stop();
+    assert!(output.contains("as oneadmin:(secret)"), "{output}");
+    assert!(
+        !output.contains("S3cret") && !status.contains("S3cret"),
+        "{output}\n{status}"
+    );
+}
