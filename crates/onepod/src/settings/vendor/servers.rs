@@ -11,6 +11,7 @@ const LOG_SYSTEM: Kind = Kind::OneOf(&["file", "syslog"]);
 const LOG_PLACE: &str = "Where the log goes";
 const FOLLOWED: &str = "the pod's log follows the file";
 const REACHED: &str = "it listens on every address of the pod, where the pod's Services reach it";
+const WITHIN: &str = "it listens inside the pod alone, where FireEdge and oned reach it";
 const PROBED: &str = "the pod's probe and its Services expect it at this port";
 const EVENTS: &str = "Address of oned's events";
 const CORE_AUTH: Kind = Kind::OneOf(&["cipher", "x509"]);
@@ -89,7 +90,7 @@ pub(super) const ONEHEM: &[Key] = &[
 #[rustfmt::skip]
 pub(super) const ONEFORM: &[Key] = &[
     key("one_xmlrpc", Kind::Url, "http://localhost:2633/RPC2", ONED).since(V7_2),
-    key("host", Kind::Address, "127.0.0.1", "Address of the API").since(V7_2).decided(REACHED),
+    key("host", Kind::Address, "127.0.0.1", "Address of the API").since(V7_2).decided(WITHIN),
     key("port", Kind::PORT, "13013", "Port of the API").since(V7_2).decided(PROBED),
     key("work_dir", Kind::Text, "/tmp/oneform/", "Directory of the files of each provision").since(V7_2),
     key("onedeploy_tags", Kind::Text, "stage2,stage3,network", "Stages of the deployment, separated by commas").since(V7_2),
@@ -106,7 +107,7 @@ pub(super) const ONEKS: &[Key] = &[
     key("one_xmlrpc", Kind::Url, "http://localhost:2633/RPC2", ONED).since(V7_4),
     key("one_xmlrpc_tproxy", Kind::Url, "http://169.254.16.9:2633/RPC2", "URL of oned's API as workloads reach it").since(V7_4),
     key("server/environment", Kind::Text, "production", "Mode of the web framework").since(V7_4),
-    key("server/bind", Kind::Address, "127.0.0.1", "Address of the API").since(V7_4).decided(REACHED),
+    key("server/bind", Kind::Address, "127.0.0.1", "Address of the API").since(V7_4).decided(WITHIN),
     key("server/port", Kind::PORT, "10780", "Port of the API").since(V7_4).decided(PROBED),
     key("subscriber_endpoint", ENDPOINT, "tcp://localhost:2101", EVENTS).since(V7_4),
     key("subscriber_timeout", Kind::MORE, "10", "Seconds to wait for an event").since(V7_4),
