@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 /// The answer of a real oned to `one.user.info`, as short as it can be.
 const ANSWER: &str = "<?xml version=\"1.0\"?><methodResponse><params><param><value><array><data>\
-    <value><boolean>1</boolean></value><value><string>&lt;USER&gt;&lt;ID&gt;0&lt;/ID&gt;&lt;GID&gt;0&lt;/GID&gt;&lt;GNAME&gt;oneadmin&lt;/GNAME&gt;&lt;NAME&gt;oneadmin&lt;/NAME&gt;\
+    <value><boolean>1</boolean></value><value><string>&lt;USER&gt;&lt;ID&gt;0&lt;/ID&gt;&lt;GID&gt;0&lt;/GID&gt;&lt;GNAME&gt;oneadmin&lt;/GNAME&gt;&lt;NAME&gt;oneadmin&lt;/NAME&gt;&lt;PASSWORD&gt;x&lt;/PASSWORD&gt;\
     &lt;AUTH_DRIVER&gt;core&lt;/AUTH_DRIVER&gt;&lt;ENABLED&gt;1&lt;/ENABLED&gt;&lt;/USER&gt;</string></value>\
     <value><i4>0</i4></value></data></array></value></param></params></methodResponse>";
 
