@@ -67,6 +67,8 @@ fn help_of_status() {
           --json                   Print the pod's answer as JSON, on one line
           --watch [<SECONDS>]      Ask again every so many seconds (2 when left out), until Ctrl-C; on a
                                    terminal the tables stay in their place
+          --credentials            Print oneadmin's name and password, and nothing else; it is in no log
+                                   and on no page
           --listen <ADDRESS:PORT>  Where the pod answers, as in `ONEPOD_LISTEN` [env: ONEPOD_LISTEN]
                                    [default: 0.0.0.0:8080]
       -h, --help                   Print help
@@ -76,11 +78,12 @@ fn help_of_status() {
 
     Exit codes:
        0  the pod has answered; whether it is ready is what `onepod probe ready` tells
-       1  no pod answers
+       1  no pod answers, or there is no password yet
 
     Examples:
       onepod status
       onepod status --watch
+      docker exec opennebula onepod status --credentials
       onepod status --json | jq '.services[] | select(.state != "ready")'
       kubectl exec -it opennebula-0 -- onepod status --watch 1
     "#);

@@ -135,7 +135,7 @@ fn one_auth(
     )?;
     if settings.oneadmin_password().is_none() && remembered.is_none() {
         tracing::info!(
-            "credentials: generated oneadmin's password, see {}",
+            "credentials: generated oneadmin's password, it is in {}; `onepod status --credentials` prints it",
             path.display()
         );
     }

@@ -1,6 +1,8 @@
-//! `onepod status`: what the running pod is doing, as tables for people or as JSON, once or again and again.
+//! `onepod status`: what the running pod is doing, as tables for people or as JSON, once or again and again; and, when asked
+//! for by name, oneadmin's password.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +12,9 @@ use super::probe::url;
 use super::{complain, say};
 use crate::board::status::Status;
 use crate::http;
+use crate::paths::Paths;
 
+mod credentials;
 mod table;
 mod tables;
 mod terminal;
@@ -27,11 +31,12 @@ The same is shown to a browser at http://POD:8080/status. Colours are used on a 
 
 Exit codes:
    0  the pod has answered; whether it is ready is what `onepod probe ready` tells
-   1  no pod answers
+   1  no pod answers, or there is no password yet
 
 Examples:
   onepod status
   onepod status --watch
+  docker exec opennebula onepod status --credentials
   onepod status --json | jq '.services[] | select(.state != \"ready\")'
   kubectl exec -it opennebula-0 -- onepod status --watch 1")]
 pub struct Args {
@@ -42,6 +47,9 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub watch: Option<u64>,
+    /// Print oneadmin's name and password, and nothing else; it is in no log and on no page
+    #[arg(long, conflicts_with_all = ["json", "watch"])]
+    pub credentials: bool,
     /// Where the pod answers, as in `ONEPOD_LISTEN`
     #[arg(
         long,
@@ -51,22 +59,29 @@ pub struct Args {
         default_value = "0.0.0.0:8080"
     )]
     pub listen: SocketAddr,
+    /// Directory under which the credentials lie; another one than / is for tests
+    #[arg(long, default_value = "/", hide = true)]
+    pub root: PathBuf,
 }
 
 /// Asks and prints; exits with 1 when there is no answer.
 pub async fn run(args: Args) -> ExitCode {
-    match args.watch {
-        Some(seconds) => watch(&args, Duration::from_secs(seconds)).await,
-        None => match ask(&args, View::of_stdout()).await {
-            Ok(text) => {
-                say(&text);
-                ExitCode::SUCCESS
-            }
-            Err(reason) => {
-                complain(&reason);
-                ExitCode::FAILURE
-            }
-        },
+    let answer = match args.watch {
+        Some(seconds) => return watch(&args, Duration::from_secs(seconds)).await,
+        None if args.credentials => {
+            credentials::shown(&Paths::new(args.root)).map_err(|error| error.to_string())
+        }
+        None => ask(&args, View::of_stdout()).await,
+    };
+    match answer {
+        Ok(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            complain(&reason);
+            ExitCode::FAILURE
+        }
     }
 }
 
