@@ -154,6 +154,18 @@ pub enum TimerState {
     Absent,
 }
 
+impl TimerView {
+    /// What came of the last run.
+    #[must_use]
+    pub fn outcome(&self) -> &str {
+        match (self.state, &self.last_result) {
+            (TimerState::Running, _) => "at work",
+            (_, Some(result)) => result,
+            (_, None) => "in an earlier container",
+        }
+    }
+}
+
 impl TimerState {
     /// Its name in `/status`.
     #[must_use]

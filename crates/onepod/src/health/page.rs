@@ -314,13 +314,9 @@ impl Page<'_> {
                 }
                 (state, _) => state.name().to_owned(),
             };
-            let last = match (timer.last, &timer.last_result) {
-                (Some(last), result) => format!(
-                    "{} ago: {}",
-                    span(self.now.duration_since(last)),
-                    result.as_deref().unwrap_or("at work")
-                ),
-                (None, _) => "–".to_owned(),
+            let last = match timer.last {
+                Some(last) => format!("{} ago: {}", span(self.now.duration_since(last)), timer.outcome()),
+                None => "–".to_owned(),
             };
             write!(
                 out,

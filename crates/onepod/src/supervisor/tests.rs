@@ -276,7 +276,7 @@ async fn a_daily_run_that_was_missed_is_made_up_for_once() {
     let (schedule, calls) = (timer("daily = \"00:00\""), Calls::default());
     let mut root = TempDir::new().unwrap();
     // The first pod has never run it, and sees no midnight.
-    for (last, runs) in [(None, 0), (Some("2026-11-22T00:00:00Z"), 1), (None, 1)] {
+    for (last, runs) in [(None, 0), (Some("2026-11-22T00:00:00Z run\n"), 1), (None, 1)] {
         let stamp = Paths::new(root.path()).timers().join("a");
         if let Some(last) = last {
             std::fs::write(&stamp, last).unwrap();
@@ -284,6 +284,11 @@ async fn a_daily_run_that_was_missed_is_made_up_for_once() {
         let mut pod = Pod::with(root, &schedule, &calls, |_| {});
         sleep(Duration::from_mins(1)).await;
         assert_eq!(calls.times().len(), runs, "{last:?}");
+        assert_eq!(
+            pod.board.timers()[0].last.is_some(),
+            runs > 0,
+            "what has never run is not shown as run"
+        );
         let kept = std::fs::read_to_string(stamp).unwrap();
         assert!(kept.starts_with("2026-11-23T18:0"), "{kept}");
         root = std::mem::replace(&mut pod.root, TempDir::new().unwrap());

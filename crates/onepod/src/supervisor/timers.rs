@@ -30,7 +30,7 @@ struct Row {
     unit: Index,
     /// None for a timer that is off or absent.
     table: Option<Timetable>,
-    /// The file that keeps the beginning of the last run, for daily runs.
+    /// The file that keeps the beginning of the last run, or the time since when there is one to miss, for daily runs.
     stamp: Option<PathBuf>,
     view: TimerView,
 }
@@ -50,7 +50,8 @@ impl Timers {
                 let enabled = !machine.state(unit).gone();
                 let daily = enabled && matches!(schedule, Schedule::Daily(_));
                 let stamp = daily.then(|| means.paths.timers().join(name));
-                let last = stamp.as_ref().and_then(read);
+                let kept = stamp.as_ref().and_then(Kept::read);
+                let last = kept.as_ref().map(|kept| kept.moment);
                 let row = Row {
                     unit,
                     table: enabled.then(|| Timetable::new(schedule.clone(), last, &now)),
@@ -60,7 +61,7 @@ impl Timers {
                         state: TimerState::Waiting,
                         schedule: schedule.describe(),
                         next: None,
-                        last,
+                        last: kept.filter(|kept| kept.has_run).map(|kept| kept.moment),
                         last_result: None,
                         runs: 0,
                         failures: 0,
@@ -68,7 +69,7 @@ impl Timers {
                 };
                 if last.is_none_or(|last| last > now.timestamp()) {
                     // From now on a run that is missed is known as missed.
-                    row.remember(now.timestamp());
+                    row.remember(now.timestamp(), LEFT_OUT);
                 }
                 row
             })
@@ -115,7 +116,7 @@ impl Timers {
         if let Some(row) = self.rows.iter_mut().find(|row| row.unit == unit) {
             row.view.last = Some(now);
             row.view.runs = row.view.runs.saturating_add(1);
-            row.remember(now);
+            row.remember(now, RUN);
         }
     }
 
@@ -123,7 +124,7 @@ impl Timers {
     pub(super) fn left_out(&mut self, unit: Index) {
         let now = self.clock.now().timestamp();
         if let Some(row) = self.rows.iter().find(|row| row.unit == unit) {
-            row.remember(now);
+            row.remember(now, LEFT_OUT);
         }
     }
 
@@ -152,11 +153,11 @@ impl Timers {
 }
 
 impl Row {
-    /// Keeps the beginning of a daily run over the end of the pod.
-    fn remember(&self, moment: Timestamp) {
+    /// Keeps the beginning of a daily run, or that there was none to make, over the end of the pod.
+    fn remember(&self, moment: Timestamp, what: &str) {
         let Some(path) = &self.stamp else { return };
         let kept = files::directory(path.parent().unwrap_or(path), 0o750)
-            .and_then(|()| files::write(path, format!("{moment}\n").as_bytes(), 0o640));
+            .and_then(|()| files::write(path, format!("{moment} {what}\n").as_bytes(), 0o640));
         if let Err(error) = kept {
             tracing::warn!(
                 "{}: a run that is missed while the pod is down will stay out: {error}",
@@ -166,6 +167,24 @@ impl Row {
     }
 }
 
-fn read(path: &PathBuf) -> Option<Timestamp> {
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+/// A run began then.
+const RUN: &str = "run";
+/// Up to then there was nothing to run.
+const LEFT_OUT: &str = "none";
+
+/// What the file of a daily timer keeps: a moment, and whether a run began then.
+struct Kept {
+    moment: Timestamp,
+    has_run: bool,
+}
+
+impl Kept {
+    fn read(path: &PathBuf) -> Option<Self> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let mut words = text.split_whitespace();
+        Some(Self {
+            moment: words.next()?.parse().ok()?,
+            has_run: words.next() == Some(RUN),
+        })
+    }
 }

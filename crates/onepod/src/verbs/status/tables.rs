@@ -154,8 +154,7 @@ fn timers(status: &Status, now: Timestamp, view: View) -> String {
         };
         let last = timer.last.map(|last| {
             let ago = span(now.duration_since(last));
-            let result = timer.last_result.as_deref().unwrap_or("at work");
-            format!("{ago} ago: {result}")
+            format!("{ago} ago: {}", timer.outcome())
         });
         table.push([
             cell(&timer.name),
