@@ -16,6 +16,7 @@ use crate::paths::Paths;
 use crate::reaper::{Exit, Reaper};
 use crate::sys::StopRequests;
 
+pub(crate) mod beat;
 pub mod builtin;
 pub mod capture;
 pub mod clock;

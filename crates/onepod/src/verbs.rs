@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Verb};
+use crate::supervisor::beat;
 
 pub mod check;
 pub mod logs;
@@ -38,6 +39,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
 
 /// Runs a verb on one event loop in this thread.
 fn block_on(verb: impl Future<Output = ExitCode>) -> ExitCode {
+    beat::begin();
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(verb),
         Err(error) => {

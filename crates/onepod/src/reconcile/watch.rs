@@ -14,10 +14,10 @@ use crate::board::{Board, Stage, StageView};
 use crate::prepare::{credentials, database, render, ssh};
 use crate::secrecy;
 use crate::settings::{Database, Secret, Settings};
-use crate::supervisor::probe::next_beat;
+use crate::supervisor::beat;
 
-/// Time between two looks at the files.
-const PERIOD: Duration = Duration::from_secs(10);
+/// Time between two looks at the files: 8.2 s.
+const PERIOD: Duration = beat::BEAT.saturating_mul(2);
 
 /// What is in force of the settings that a mounted Secret can change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Watch {
         }
         loop {
             // Together with the probes: one wake-up for all.
-            sleep_until(next_beat(PERIOD)).await;
+            sleep_until(beat::next(PERIOD)).await;
             self.look().await;
         }
     }
@@ -174,13 +174,8 @@ impl Watch {
             paths.ssh_dir().display()
         );
         if settled.new_key {
-            let handle = self.reconciler.shared.handle.clone();
-            tokio::spawn(async move {
-                // The agent holds the old key.
-                if let Err(error) = handle.run_task("ssh-add").await {
-                    tracing::warn!("{SOURCE}: the agent does not have the new key: {error}");
-                }
-            });
+            // Anew, because it holds the old key too. The task that gives it the key comes after it.
+            self.reconciler.restart(["ssh-agent"]);
         }
         Ok(())
     }

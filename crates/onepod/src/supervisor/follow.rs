@@ -15,16 +15,17 @@ use std::time::Duration;
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use tokio::net::unix::pipe::Receiver;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
+use super::beat;
 use super::capture::{Lines, QUIET, Tail, until};
 use crate::log::Log;
 
 /// Time between looks where the kernel does not tell of changes.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Time between the notice of a change and the look at the files: lines come together.
-const GATHER: Duration = Duration::from_millis(200);
+/// Time between the notice of a change and the look at the files, at least: lines come together.
+const GATHER: Duration = Duration::from_millis(150);
 
 /// How much of one file is read before the next one has its turn, in bytes.
 const CHUNK: usize = 16 * 1024;
@@ -474,7 +475,7 @@ async fn changed(watch: Option<&Watch>) {
         Some(watch) => watch.notices().await,
         None => Err(io::ErrorKind::Unsupported.into()),
     };
-    tokio::time::sleep(if told.is_ok() { GATHER } else { LOOK }).await;
+    sleep_until(beat::after(if told.is_ok() { GATHER } else { LOOK })).await;
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use one_xmlrpc::{Client, Endpoint, Error, UserRef};
@@ -15,6 +14,7 @@ use rustix::process::Pid;
 use tokio::net::{TcpStream, UnixDatagram};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::beat;
 use super::config::Readiness;
 use crate::http::{self, Ask};
 use crate::prepare::credentials::login;
@@ -26,11 +26,12 @@ const EAGER: Duration = Duration::from_millis(50);
 /// is not a start any more.
 const EAGER_FOR: Duration = Duration::from_secs(30);
 
-/// Time between two questions to an essential service that is ready.
-const STEADY: Duration = Duration::from_secs(5);
+/// Time between two questions to an essential service that is ready: 4.1 s.
+const STEADY: Duration = beat::BEAT;
 
-/// Time between two questions to another service that is ready: nothing waits for the answer, and an idle pod shall sleep.
-const SELDOM: Duration = Duration::from_secs(15);
+/// Time between two questions to another service that is ready, 16.4 s: nothing waits for the answer, and an idle pod shall
+/// sleep.
+const SELDOM: Duration = beat::BEAT.saturating_mul(4);
 
 /// A service that was ready and is not has this long between two questions.
 const RETURNING: Duration = Duration::from_millis(500);
@@ -53,6 +54,7 @@ enum Question {
     XmlRpc { endpoint: Endpoint, auth_file: PathBuf },
     File(PathBuf),
     Connected { address: SocketAddr, pid: Pid },
+    Listening { port: u16, pid: Pid },
 }
 
 /// What is needed to make a probe.
@@ -85,6 +87,7 @@ impl Probe {
                 address,
                 pid: run.pid,
             },
+            Readiness::Listening(port) => Question::Listening { port, pid: run.pid },
         };
         Some(Self {
             question,
@@ -120,7 +123,7 @@ impl Probe {
                 // It says so once; after that only its end changes anything.
                 (Question::Notify(_), true) => return,
                 (Question::Notify(_), false) => {}
-                (_, true) => sleep_until(next_beat(self.steady)).await,
+                (_, true) => sleep_until(beat::next(self.steady)).await,
                 (_, false) if was_ready || began.elapsed() > EAGER_FOR => sleep(RETURNING).await,
                 (_, false) => sleep(EAGER).await,
             }
@@ -149,15 +152,13 @@ impl Probe {
                 Ok(false) => Err(format!("is not connected to {address}")),
                 Err(error) => Err(format!("cannot see its connections: {error}")),
             },
+            Question::Listening { port, pid } => match listening(*pid, *port) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(format!("does not listen on port {port}")),
+                Err(error) => Err(format!("cannot see where it listens: {error}")),
+            },
         }
     }
-}
-
-/// The next of the moments at which all steady probes ask together: one wake-up for all.
-pub(crate) fn next_beat(period: Duration) -> Instant {
-    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let beats = FIRST.elapsed().as_millis() / period.as_millis().max(1) + 1;
-    *FIRST + period.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))
 }
 
 /// Binds the socket for `READY=1`.
@@ -212,16 +213,57 @@ async fn login(endpoint: &Endpoint, auth_file: &Path) -> Result<(), String> {
 }
 
 /// Whether a process holds an established TCP connection to an address.
-///
-/// `/proc/PID/fd` names its sockets by inode, `/proc/PID/net/tcp` has the state (field 4, 01 is established), the other
-/// side (field 3) and the inode (field 10) of every connection, see `proc_pid_net(5)`.
 fn connected(pid: Pid, address: SocketAddr) -> io::Result<bool> {
+    let table = if address.is_ipv4() { "tcp" } else { "tcp6" };
+    let remote = hexadecimal(address);
+    holds(pid, table, |socket| {
+        socket.remote == remote && socket.state == ESTABLISHED
+    })
+}
+
+/// Whether a process listens on a TCP port, on whatever address.
+fn listening(pid: Pid, port: u16) -> io::Result<bool> {
+    let port = format!(":{port:04X}");
+    let matches = |socket: &Socket<'_>| socket.local.ends_with(&port) && socket.state == LISTEN;
+    // Without IPv6 there is no second table.
+    Ok(holds(pid, "tcp", matches)? || holds(pid, "tcp6", matches).unwrap_or(false))
+}
+
+/// States of `/proc/net/tcp`, see `include/net/tcp_states.h` of Linux.
+const ESTABLISHED: &str = "01";
+const LISTEN: &str = "0A";
+
+/// A row of `/proc/net/tcp`.
+struct Socket<'a> {
+    local: &'a str,
+    remote: &'a str,
+    state: &'a str,
+    inode: u64,
+}
+
+impl<'a> Socket<'a> {
+    /// Number, local address, other side, state, queues, timer, retransmissions, uid, timeout, inode: see `proc_pid_net(5)`.
+    fn parse(row: &'a str) -> Option<Self> {
+        let mut fields = row.split_ascii_whitespace().skip(1);
+        Some(Self {
+            local: fields.next()?,
+            remote: fields.next()?,
+            state: fields.next()?,
+            inode: fields.nth(5)?.parse().ok()?,
+        })
+    }
+}
+
+/// Whether a process holds a socket of this kind: the table has those of its network, `/proc/PID/fd` its own by inode.
+fn holds(pid: Pid, table: &str, matches: impl Fn(&Socket<'_>) -> bool) -> io::Result<bool> {
     let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-    let table = fs::read_to_string(process.join(if address.is_ipv4() { "net/tcp" } else { "net/tcp6" }))?;
+    let table = fs::read_to_string(process.join("net").join(table))?;
     let inodes: Vec<u64> = table
         .lines()
         .skip(1)
-        .filter_map(|row| established_to(row, &hexadecimal(address)))
+        .filter_map(Socket::parse)
+        .filter(|socket| matches(socket))
+        .map(|socket| socket.inode)
         .collect();
     if inodes.is_empty() {
         return Ok(false);
@@ -230,17 +272,6 @@ fn connected(pid: Pid, address: SocketAddr) -> io::Result<bool> {
         .filter_map(Result::ok)
         .filter_map(|descriptor| fs::metadata(descriptor.path()).ok())
         .any(|file| inodes.contains(&file.ino())))
-}
-
-/// The inode of a row's socket, when it is established and its other side is this one.
-fn established_to(row: &str, remote: &str) -> Option<u64> {
-    let mut fields = row.split_ascii_whitespace().skip(2);
-    let matches = fields.next()? == remote && fields.next()? == "01";
-    if matches {
-        fields.nth(5)?.parse().ok()
-    } else {
-        None
-    }
 }
 
 /// An address as `/proc/net/tcp` writes it: each group of four bytes as a number of this machine, then the port.

@@ -110,6 +110,8 @@ pub enum Readiness {
     File(PathBuf),
     /// Its own process holds a TCP connection to this address: for a service that listens nowhere.
     Connected(SocketAddr),
+    /// Its own process listens on this TCP port: for a service that complains about connections that say nothing.
+    Listening(u16),
 }
 
 /// Which table is read, and the mistakes found so far.
@@ -281,6 +283,7 @@ struct RawReadiness {
     xmlrpc: Option<String>,
     file: Option<PathBuf>,
     connected: Option<String>,
+    listening: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -457,6 +460,7 @@ impl RawReadiness {
             xmlrpc,
             file,
             connected,
+            listening,
         } = self;
         let given = [
             notify.map(|yes| {
@@ -497,11 +501,17 @@ impl RawReadiness {
                     .map(Readiness::Connected)
                     .map_err(|_| format!("connected: {address:?} is not an IP address with a port"))
             }),
+            listening.map(|port| match port {
+                0 => Err("listening: 0 is no port".to_owned()),
+                port => Ok(Readiness::Listening(port)),
+            }),
         ];
         let mut given = given.into_iter().flatten();
         match (given.next(), given.next()) {
             (Some(only), None) => only,
-            _ => Err("exactly one of notify, http, tcp, xmlrpc, file, connected is needed".to_owned()),
+            _ => Err(
+                "exactly one of notify, http, tcp, xmlrpc, file, connected, listening is needed".to_owned(),
+            ),
         }
     }
 }

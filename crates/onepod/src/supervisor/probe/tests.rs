@@ -237,3 +237,21 @@ fn a_connection_counts_for_the_process_that_holds_it_and_while_it_is_held() {
     drop(connection);
     assert!(!connected(own, address).unwrap());
 }
+
+#[test]
+fn a_port_counts_for_the_process_that_listens_on_it() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(listener) = std::net::TcpListener::bind(address) else {
+            continue; // a machine without IPv6
+        };
+        let port = listener.local_addr().unwrap().port();
+        assert!(listening(getpid(), port).unwrap(), "{address}");
+        assert!(!listening(Pid::INIT, port).unwrap_or(false), "{address}");
+        // Who is connected there does not listen there.
+        let connection = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        drop(listener);
+        assert!(!listening(getpid(), port).unwrap(), "{address}");
+        drop((connection, accepted));
+    }
+}
