@@ -4,6 +4,7 @@ mod clock;
 mod credentials;
 mod database;
 mod host_copy;
+mod keys;
 mod kills;
 mod logs;
 mod migration;
@@ -128,6 +129,16 @@ pub(crate) const ALL: &[Fault] = &[
         "secret-database",
         "the database's password rotated: in use without a new container, also after the database restarts; same data",
         credentials::database,
+    ),
+    fault(
+        "secret-fireedge-key",
+        "FireEdge's key rotated: FireEdge starts again with it, sessions of before are refused, same oned; same data",
+        keys::fireedge,
+    ),
+    fault(
+        "secret-ssh-key",
+        "the ssh key rotated: files and agent have the new one, the old one is kept aside and named, same oned; same data",
+        keys::ssh,
     ),
     fault(
         "secret-missing-key",

@@ -11,9 +11,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Status code and body of a GET.
 pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    get_with(address, path, "")
+}
+
+/// The same with more lines of the head, each with its end.
+pub fn get_with(address: SocketAddr, path: &str, head: &str) -> Result<(u16, String)> {
     exchange(
         address,
-        &format!("GET {path} HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n"),
+        &format!("GET {path} HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n{head}\r\n"),
     )
 }
 

@@ -124,10 +124,12 @@ fn install(key: &SshKey, directory: &Path, kept: &Kept, note: Note<'_>) -> Resul
         let aside = files::set_aside(directory, &old)?;
         note(&format!(
             "SSH_PRIVATE_KEY is another key than {}, which was moved to {}: give the new public key {}.pub to the \
-             hypervisors",
+             hypervisors. The old one still logs in here: take its line out of {} once they have the new one, or at \
+             once if it was stolen",
             path.display(),
             aside.display(),
-            path.display()
+            path.display(),
+            directory.join("authorized_keys").display()
         ));
     }
     files::write(&path, key.pem().expose().as_bytes(), 0o600)?;

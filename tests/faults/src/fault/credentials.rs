@@ -116,7 +116,8 @@ fn good(world: &World, old: &str) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-fn untouched(front_end: &mut Container, init: u32, oned: &Service) -> Result<()> {
+/// The same container, the same oned, and ready.
+pub(super) fn untouched(front_end: &mut Container, init: u32, oned: &Service) -> Result<()> {
     ensure!(
         front_end.ended()?.is_none() && front_end.pid()? == init,
         "the container was started again"
