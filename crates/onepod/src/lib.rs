@@ -7,6 +7,7 @@ pub mod cli;
 pub mod format;
 pub mod health;
 pub mod http;
+pub mod identity;
 pub mod leader;
 pub mod log;
 pub mod paths;

@@ -166,6 +166,12 @@ impl Paths {
         self.root.join("etc/passwd")
     }
 
+    /// The groups of the system.
+    #[must_use]
+    pub fn group(&self) -> PathBuf {
+        self.root.join("etc/group")
+    }
+
     /// The SSH client configuration that the packages recommend for oneadmin.
     #[must_use]
     pub fn vendor_ssh_config(&self) -> PathBuf {

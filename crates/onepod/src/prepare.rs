@@ -4,6 +4,7 @@
 //! through all of them again. None of them deletes a database or a key.
 
 use crate::board::Board;
+use crate::identity::Identity;
 use crate::log::Log;
 use crate::paths::Paths;
 use crate::reaper::Reaper;
@@ -19,7 +20,7 @@ mod migrate;
 mod remotes;
 pub mod render;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 pub(crate) mod ssh;
 mod tool;
 
@@ -65,6 +66,8 @@ pub struct Tools {
     pub reaper: Reaper,
     /// Takes their lines.
     pub log: Log,
+    /// Who they take their user for.
+    pub identity: Identity,
 }
 
 /// What the stages hand to the supervisor.
@@ -88,6 +91,7 @@ pub async fn prepare(
     layout::lay_out(paths, &stage)
         .await
         .map_err(PrepareError::Layout)?;
+    tools.identity.settle().map_err(PrepareError::Layout)?;
     stage.done();
 
     let stage = board.stage("remotes");

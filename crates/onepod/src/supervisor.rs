@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::board::{Board, Phase, PlanView, UnitKind};
+use crate::identity::Identity;
 use crate::log::Log;
 use crate::paths::Paths;
 use crate::reaper::{Exit, Reaper};
@@ -53,6 +54,8 @@ pub struct Means {
     pub paths: Paths,
     /// The time zone of the units, if one is set (`TZ`).
     pub time_zone: Option<String>,
+    /// Who the units take their user for.
+    pub identity: Identity,
     /// What tasks and timers may call.
     pub builtins: Builtins,
     /// When timers are due.

@@ -105,6 +105,7 @@ pub(crate) async fn run(tools: &Tools, tool: Tool) -> Result<Ended, ToolError> {
         .env_clear()
         .env("PATH", PATH)
         .env("LANG", "C.UTF-8")
+        .envs(tools.identity.environment().iter().cloned())
         .envs(tool.environment)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

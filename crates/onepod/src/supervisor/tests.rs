@@ -101,6 +101,7 @@ impl Pod {
             board: board.clone(),
             paths: Paths::new(root.path()),
             time_zone: None,
+            identity: Identity::default(),
             builtins: Builtins::new().with("credentials", move || calls.clone().call(began)),
             clock: Clock::new(move || {
                 counted.fetch_add(1, Ordering::Relaxed);

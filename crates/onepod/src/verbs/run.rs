@@ -18,9 +18,11 @@ use super::{EXIT_USAGE, complain};
 use crate::board::{Board, Phase};
 use crate::health::usage::CpuCounters;
 use crate::health::{self, Sources, control};
+use crate::identity::Identity;
 use crate::leader;
 use crate::log::{Log, own, rotate};
 use crate::paths::Paths;
+use crate::prepare::files::FileError;
 use crate::prepare::{PrepareError, Prepared, Tools, prepare};
 use crate::reaper::Reaper;
 use crate::reconcile::Reconciler;
@@ -78,6 +80,7 @@ pub async fn run(args: Args) -> ExitCode {
     let tools = Tools {
         reaper: pod.means.reaper.clone(),
         log: pod.means.log.clone(),
+        identity: pod.means.identity.clone(),
     };
     let stages = async { prepare(&settings, &paths, &board, &tools).await.map(Some) };
     pod.live(config, settings.disabled(), stages).await
@@ -110,6 +113,8 @@ enum BeginError {
     Signals(io::Error),
     #[error("cannot become the reaper of orphans: {0}")]
     Reaper(io::Error),
+    #[error("cannot tell who runs this: {0}")]
+    Identity(FileError),
     #[error("cannot listen on {listen} (ONEPOD_LISTEN): {source}")]
     Listen { listen: SocketAddr, source: io::Error },
 }
@@ -152,6 +157,7 @@ impl Pod {
         tokio::spawn(health::serve(listener, sources.clone()));
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
         let logs = paths.log();
+        let identity = Identity::find(&paths).map_err(BeginError::Identity)?;
         let time_zone = env::var("TZ").ok().filter(|zone| !zone.is_empty());
         let (handle, commands) = handle::channel();
         match control::bind(&paths.control()) {
@@ -171,6 +177,7 @@ impl Pod {
                 board,
                 paths,
                 time_zone,
+                identity,
                 builtins: Builtins::new().with("rotate-logs", move || rotate::run(logs.clone())),
                 clock: Clock::system(),
             },

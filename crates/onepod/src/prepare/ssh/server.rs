@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use super::{Note, SshError};
+use crate::identity;
 use crate::paths::Paths;
 use crate::prepare::files;
 use crate::settings::SshKey;
@@ -18,7 +19,7 @@ pub(super) const PORT: u16 = 2222;
 pub(super) fn settle(paths: &Paths, note: Note<'_>) -> Result<Option<String>, SshError> {
     let key = paths.ssh_host_key();
     let public = host_key(&key, note)?;
-    let user = user(paths)?;
+    let user = identity::user(paths)?;
     if user.is_none() {
         note(&format!(
             "uid {} has no entry in {}: OpenSSH serves and knows no such user, so that nothing can be copied to or \
@@ -54,17 +55,6 @@ fn host_key(path: &Path, note: Note<'_>) -> Result<Option<String>, SshError> {
         files::write(&public, format!("{}\n", key.identity()).as_bytes(), 0o644)?;
     }
     Ok(Some(key.identity().to_owned()))
-}
-
-/// The name of the user that runs all this.
-fn user(paths: &Paths) -> Result<Option<String>, SshError> {
-    let uid = rustix::process::geteuid().as_raw().to_string();
-    let passwd = files::read_text(&paths.passwd())?.unwrap_or_default();
-    Ok(passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    }))
 }
 
 /// The whole configuration; every keyword is explained in `sshd_config(5)`.

@@ -231,6 +231,7 @@ fn command(unit: &Unit, path: &Path, arguments: &[String], means: &Means) -> Com
         .env("LOGNAME", "oneadmin")
         .env("LANG", "C.UTF-8")
         .envs(means.time_zone.iter().map(|zone| ("TZ", zone)))
+        .envs(means.identity.environment().iter().cloned())
         .envs(&unit.environment);
     command
 }

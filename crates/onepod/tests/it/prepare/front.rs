@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use onepod::board::{Board, StageView};
+use onepod::identity::Identity;
 use onepod::log::{Format, Log};
 use onepod::paths::Paths;
 use onepod::prepare::{self, PrepareError, Tools};
@@ -143,6 +144,7 @@ fn tools() -> Tools {
     Tools {
         reaper: Reaper::default(),
         log: Log::start(Format::Text, nowhere.into()).unwrap(),
+        identity: Identity::default(),
     }
 }
 
