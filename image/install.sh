@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# The package part of the Dockerfile, in one RUN so that it is one layer.
+# The package part of the Dockerfile, in one RUN so that it is one layer. What goes in and what is taken out again stands in
+# `packages`, with the reasons; how it is done stands here.
 #
-# Takes ONE_VERSION (X.Y.Z) and ONE_REPOSITORY (an apt repository with suite "stable" and component
-# "opennebula") from the build's arguments and the repository's key from /mnt/key. Fails when a package
-# of another version arrives. Changes no file of a package; moves and copies whole folders only.
+# Takes from the build's arguments: ONE_VERSION (X.Y.Z), ONE_REPOSITORY (an apt repository with suite "stable" and component
+# "opennebula"), ONE_PINS (exact versions, "NAME=VERSION …", of packages that are known; may be empty), SOURCE_DATE_EPOCH
+# (seconds; what would carry the time of the build carries this one). Takes the repository's key from /mnt/key. Fails when a
+# package of another version arrives. Changes no file of a package; moves, copies, deletes and links whole ones only.
 set -euo pipefail
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH
 [[ ! -e /run/secrets/apt ]] || export APT_CONFIG=/run/secrets/apt
+# The newest C library that the hypervisors' systems have which OpenNebula 7 supports at the least: AlmaLinux 9 and RHEL 9.
+# Programs in the remotes are copied to them.
+oldest_glibc=2.34
 
-# These carry OpenNebula's own version; opennebula-guacd carries Guacamole's beside it.
-versioned=(opennebula opennebula-fireedge opennebula-flow opennebula-gate opennebula-tools)
-# What those packages only recommend, or leave to the administrator: file transfers to and from the hosts,
-# and the client that backs the database up.
-others=(opennebula-guacd openssh-client openssh-server rsync mariadb-client sqlite3 ca-certificates)
+die() { echo "install.sh: $*" >&2; exit 1; }
+# listed KIND: the lines of that kind in `packages`, as NAME REASON.
+listed() { sed -n "s/^$1[[:space:]]\+//p" /mnt/packages; }
 
-if [[ ! $ONE_VERSION =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]; then
-  echo "ONE_VERSION is \"$ONE_VERSION\", and must be three numbers such as 7.0.0" >&2
-  exit 1
-fi
+[[ $ONE_VERSION =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "ONE_VERSION is \"$ONE_VERSION\", and must be three numbers such as 7.0.0"
 
 # Everything in here is undone at the end, whether it is still there or not.
 scaffold=(/etc/apt/sources.list.d/opennebula.list /etc/apt/opennebula.asc /etc/dpkg/dpkg.cfg.d/opennebula-image)
@@ -26,36 +26,58 @@ echo "deb [signed-by=/etc/apt/opennebula.asc] $ONE_REPOSITORY stable opennebula"
 # Documentation stays out; licences stay in.
 printf '%s\n' 'path-exclude=/usr/share/doc/*' 'path-include=/usr/share/doc/*/copyright' 'path-exclude=/usr/share/man/*' \
   'path-exclude=/usr/share/info/*' 'path-exclude=/usr/share/locale/*' >/etc/dpkg/dpkg.cfg.d/opennebula-image
-if [[ ! -e /usr/sbin/policy-rc.d ]]; then # post-install scripts start no daemon
-  scaffold+=(/usr/sbin/policy-rc.d)
-  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-  chmod 0755 /usr/sbin/policy-rc.d
-fi
+# stand_in PATH CODE: a program that the packages' scripts call and that the image does not have, for as long as they run.
+stand_in() {
+  [[ ! -e $1 ]] || return 0
+  scaffold+=("$1")
+  printf '#!/bin/sh\nexit %s\n' "$2" >"$1"
+  chmod 0755 "$1"
+}
+stand_in /usr/sbin/policy-rc.d 101    # no daemon is started
+stand_in /usr/bin/systemd-tmpfiles 0  # the directories that it would make are made at each start
 
 # The uid that the chart runs as. The packages ask for the same and keep a user that is there.
 groupadd --gid 9869 oneadmin
 useradd --uid 9869 --gid 9869 --home-dir /var/lib/one --no-create-home --shell /bin/bash oneadmin
 
 apt-get update -q
-# OneForm came with 7.2, OneKS with 7.4.
-for package in opennebula-form opennebula-ks; do
-  if [[ -n $(apt-cache madison "$package") ]]; then
-    versioned+=("$package")
-  else
-    echo "$package: not in the repository of $ONE_VERSION, left out"
+install=()
+versioned=()
+while read -r name _; do
+  if [[ $name == *\? ]]; then
+    name=${name%\?}
+    if [[ -z $(apt-cache madison "$name") ]]; then
+      echo "$name: not in the repository of $ONE_VERSION, left out"
+      continue
+    fi
   fi
-done
-apt-get install -qy --no-install-recommends "${versioned[@]/%/=$ONE_VERSION*}" "${others[@]}"
+  versioned+=("$name")
+  pin=
+  for known in ${ONE_PINS:-}; do
+    [[ ${known%%=*} != "$name" ]] || pin=${known#*=}
+  done
+  install+=("$name=${pin:-$ONE_VERSION*}")
+done < <(listed opennebula)
+while read -r name _; do install+=("$name"); done < <(listed system)
+apt-get install -qy --no-install-recommends "${install[@]}"
 
 for package in "${versioned[@]}"; do
   version=$(dpkg-query --show --showformat '${Version}' "$package")
   upstream=${version#*:}
-  if [[ ${upstream%%[-+~]*} != "$ONE_VERSION" ]]; then
-    echo "$package $version was installed, but ONE_VERSION asks for $ONE_VERSION" >&2
-    exit 1
-  fi
+  [[ ${upstream%%[-+~]*} == "$ONE_VERSION" ]] || die "$package $version was installed, but ONE_VERSION asks for $ONE_VERSION"
 done
-[[ $(id -u oneadmin):$(id -g oneadmin) == 9869:9869 ]]
+[[ $(id -u oneadmin):$(id -g oneadmin) == 9869:9869 ]] || die "a package changed the uid or the group of oneadmin"
+
+while read -r path by _; do
+  [[ -e $path || -L $path ]] || continue
+  by=${by%:}
+  newest=$(grep --only-matching --text 'GLIBC_2\.[0-9]*' "$by" | sed s/GLIBC_// | sort --unique --version-sort | tail -n 1)
+  if [[ $(printf '%s\n' "${newest:-0}" "$oldest_glibc" | sort --version-sort | tail -n 1) != "$oldest_glibc" ]]; then
+    echo "$path: stays, because $by needs glibc $newest, and the hypervisors' oldest is $oldest_glibc"
+    continue
+  fi
+  ln --symbolic --force "$by" "$path"
+done < <(listed replace)
 
 # The volume is mounted on /var/lib/one, and a writable folder on /etc/one: what the packages put there is kept
 # beside onepod, and every start copies from it.
@@ -65,19 +87,25 @@ mv /var/lib/one /usr/share/onepod/data
 rm -rf /usr/share/onepod/data/.one /usr/share/onepod/data/.ssh
 cp -a /etc/one /usr/share/onepod/etc
 echo "$ONE_VERSION" >/usr/share/onepod/release
-# Root owns the copies. The configuration is as the packages ship it, so `onepod check` may read it as any user; what a
-# start makes of it lies in /etc/one, which is closed to others.
-chown -R root:9869 /usr/share/onepod/etc /usr/share/onepod/data
-chmod -R u+rwX,go+rX,go-w /usr/share/onepod/etc
-chmod -R u+rwX,g+rX,g-w /usr/share/onepod/data
-install -d -o 9869 -g 9869 -m 0755 /var/lib/one /var/log/one /run/lock/one /run/onepod
-install -d -o 9869 -g 9869 -m 0750 /etc/one /run/one
-chown -R 9869:9869 /etc/one /var/log/one
+# Root owns the copies, and every user may read them: they are as the packages ship them, and the pod may run as any uid.
+# What a start makes of them lies in /etc/one and on the volume, which are closed to others.
+chown -R root:root /usr/share/onepod/etc /usr/share/onepod/data
+chmod -R u+rwX,go+rX,go-w /usr/share/onepod/etc /usr/share/onepod/data
+# Where there is no mount, oneadmin may write, and so may the group 0 that an arbitrary uid has.
+install -d -o 9869 -g 0 -m 0775 /var/lib/one /var/log/one /run/lock/one /run/onepod
+install -d -o 9869 -g 0 -m 0770 /etc/one /run/one
+chown -R 9869:0 /etc/one /var/log/one
+chmod -R g=u /etc/one /var/log/one
 
 # The way to the front-end's own SSH server, which every start writes.
 echo 'Include /run/onepod/ssh_config' >/etc/ssh/ssh_config.d/onepod.conf
-
+while read -r path _; do
+  # shellcheck disable=SC2086 # a name may have a *
+  rm -rf $path
+done < <(listed remove)
+# Nobody becomes somebody else in here.
+find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 # What only the installation needed, or would differ from build to build.
 apt-get clean
 rm -rf "${scaffold[@]}" /var/lib/apt/lists/* /var/cache/* /var/log/*.log /var/log/apt /tmp/* /var/tmp/* \
-  /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /root/.ssh
+  /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /var/lib/dpkg/*-old /var/lib/dpkg/lock* /var/lib/apt/extended_states

@@ -157,6 +157,10 @@ fn common(release: &str, time_scale: Option<&str>) -> Result<Package, Failed> {
             asset!("deb/tmpfiles.conf"),
         ),
         text("/usr/share/one/ssh/etc/config", asset!("sh/ssh-config")),
+        (
+            "/etc/sudoers.d/opennebula".to_owned(),
+            Item::Text(asset!("deb/sudoers"), 0o440),
+        ),
     ];
     if let Some(factor) = time_scale {
         items.push((
@@ -268,6 +272,11 @@ fn core(release: &str) -> Package {
             "/var/lib/one/remotes/im/dummy.d/probe.sh",
             asset!("remotes/probe.sh"),
         ),
+        // A program that the vendor bundles, and that others mend.
+        script(
+            "/var/lib/one/remotes/datastore/restic/restic",
+            asset!("remotes/restic"),
+        ),
         script(
             "/var/lib/one/remotes/scheduler/rank/place",
             asset!("remotes/place"),
@@ -305,7 +314,8 @@ fn core(release: &str) -> Package {
     }
     Package {
         name: "opennebula",
-        depends: "opennebula-common, opennebula-tools, opennebula-rubygems, openssh-client",
+        depends: "opennebula-common, opennebula-tools, opennebula-rubygems, openssh-client, curl, wget, rsync, \
+                  sqlite3, qemu-utils, genisoimage",
         summary: "simulated OpenNebula: core daemon, drivers, remotes",
         items,
         postinst: Some(postinst(asset!("deb/opennebula.postinst"))),
