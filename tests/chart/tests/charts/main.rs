@@ -9,6 +9,7 @@
     reason = "a test ends at the first surprise, in helper functions too, and says what it left out"
 )]
 
+mod compose;
 mod database;
 mod defaults;
 mod network;
