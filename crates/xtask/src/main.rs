@@ -17,6 +17,7 @@ mod repo;
 mod serve;
 mod sh;
 mod verbs;
+mod versions;
 
 use std::process::ExitCode;
 

@@ -1,9 +1,13 @@
 //! Where things are: the checkout, its state, and the cache that outlives it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+
+use crate::versions::Versions;
+
+/// The releases that are built, in the checkout.
+const VERSIONS: &str = "versions.json";
 
 /// The folders that xtask works with.
 #[derive(Debug, Clone)]
@@ -29,50 +33,22 @@ impl Repo {
             Some(dir) if !dir.is_empty() => PathBuf::from(dir),
             _ => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),
         };
-        let versions = fs::read_to_string(root.join("versions.json")).context("versions.json")?;
+        let release = Versions::read(&root.join(VERSIONS))?.default_release()?;
         Ok(Self {
             state: root.join(".state"),
             cache: cache.join("opennebula-kubernetes"),
-            release: default_release(&versions)?,
+            release: release.to_string(),
             root,
         })
+    }
+
+    /// The file that names the releases which are built.
+    pub(crate) fn versions(&self) -> PathBuf {
+        self.root.join(VERSIONS)
     }
 
     /// The folder of log files of commands, made when it is missing.
     pub(crate) fn logs(&self) -> PathBuf {
         self.state.join("log")
-    }
-}
-
-/// The release of the line that versions.json calls the default.
-fn default_release(versions: &str) -> Result<String> {
-    let versions: serde_json::Value = serde_json::from_str(versions).context("versions.json")?;
-    let Some(line) = versions["default"].as_str() else {
-        bail!("versions.json: \"default\" does not name a line");
-    };
-    match versions["lines"][line]["version"].as_str() {
-        Some(version) => Ok(version.to_owned()),
-        None => bail!("versions.json: the line {line} has no \"version\""),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_line_has_a_release() {
-        let text =
-            r#"{"default": "7.0", "lines": {"7.0": {"version": "7.0.0"}, "7.2": {"version": "7.2.0"}}}"#;
-        assert_eq!(default_release(text).unwrap(), "7.0.0");
-    }
-
-    #[test]
-    fn a_default_without_a_line_is_a_mistake() {
-        let error = default_release(r#"{"default": "8.0", "lines": {}}"#).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "versions.json: the line 8.0 has no \"version\""
-        );
     }
 }
