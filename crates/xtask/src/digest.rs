@@ -1,4 +1,5 @@
-//! One short number for the content of files, so that what is made of them is made again only when they changed.
+//! Digests: one short number for the content of files, so that what is made of them is made again only when they
+//! changed; and the plain SHA-256 of bytes.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -41,12 +42,21 @@ impl Inputs {
 
     /// The first 16 hexadecimal digits of the digest.
     pub(crate) fn number(self) -> String {
-        let mut number = String::new();
-        for byte in self.0.finalize().iter().take(8) {
-            let _ = write!(number, "{byte:02x}");
-        }
-        number
+        hexadecimal(&self.0.finalize()[..8])
     }
+}
+
+/// The SHA-256 of bytes in hexadecimal digits, as Debian's indexes have it.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut digits = String::new();
+    for byte in bytes {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 #[cfg(test)]
