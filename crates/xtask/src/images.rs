@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 pub(crate) use front_end::{name, onepod, simulator};
-pub(crate) use packages::{Origin, Source};
+pub(crate) use packages::{Origin, Source, VENDOR};
 
 use crate::apt;
 use crate::cluster::Cluster;

@@ -13,6 +13,7 @@ mod lock;
 mod machine;
 mod platform;
 mod progress;
+mod release;
 mod repo;
 mod serve;
 mod sh;

@@ -7,6 +7,7 @@ mod down;
 mod e2e;
 mod faults;
 mod image;
+mod release;
 mod test;
 mod up;
 
@@ -50,6 +51,9 @@ pub(crate) enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// What the vendor released, and what follows from it for this repository
+    #[command(subcommand)]
+    Release(release::Release),
     /// The scenarios alone, on a cluster of their own that is gone afterwards
     E2e {
         /// What the scenarios' program is told beside what it is told anyway
@@ -71,6 +75,7 @@ impl Verb {
             Self::Image => image::run(&repo),
             Self::Cluster { args } => cluster::run(&repo, &args),
             Self::Faults { args } => faults::run(&repo, &args),
+            Self::Release(release) => release.run(&repo),
             Self::E2e { args } => e2e::run(&repo, &args),
         }
     }

@@ -13,7 +13,7 @@ use crate::repo::Repo;
 use crate::sh::cmd;
 
 /// The vendor's public repositories.
-const VENDOR: &str = "https://downloads.opennebula.io/repo";
+pub(crate) const VENDOR: &str = "https://downloads.opennebula.io/repo";
 /// How long the vendor's repository may take to answer before the simulated packages are used, in seconds.
 const PATIENCE: &str = "5";
 
