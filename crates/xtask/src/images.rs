@@ -4,14 +4,17 @@
 //! Builder and store are buildah's, in the cache, so that they are shared by checkouts; nothing is fetched from a registry.
 
 mod front_end;
+mod layers;
 mod packages;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 pub(crate) use front_end::{name, onepod, simulator};
+pub(crate) use layers::Layer;
 pub(crate) use packages::{Origin, Source, VENDOR};
 
 use crate::apt;
@@ -24,6 +27,10 @@ use crate::sh::{Cmd, cmd};
 
 /// The name of MariaDB's image in the chart's values, which the stand-in gets inside the cluster.
 const MARIADB: &str = "docker.io/library/mariadb:11.8";
+
+/// The time that the files of a build carry, in seconds since 1970: 2025-07-01, the date of `OpenNebula` 7.0.0. Builds of
+/// the same parts are the same to the byte.
+const EPOCH: &str = "1751328000";
 
 /// An image in buildah's store, ready to be loaded.
 #[derive(Debug)]
@@ -53,42 +60,40 @@ impl Image {
         })
     }
 
-    /// Unpacks it into the checkout's state, unless this very one is there; the folder.
-    pub(crate) fn unpack(&self, store: &Store) -> Result<PathBuf> {
-        let parent = store.repo.state.join("faults");
-        let (root, half, mark) = (
-            parent.join("rootfs"),
-            parent.join("unfinished"),
-            parent.join("rootfs.number"),
+    /// Unpacks it into the checkout's state, unless this very one is there.
+    pub(crate) fn unpack(&self, store: &Store) -> Result<Unpacked> {
+        let parent = store.repo.state.join("unpacked");
+        let release = &store.repo.release;
+        let unpacked = Unpacked {
+            rootfs: parent.join(release),
+            configuration: parent.join(format!("{release}.json")),
+        };
+        let (half, mark) = (
+            parent.join(format!("{release}.unfinished")),
+            parent.join(format!("{release}.number")),
         );
         if fs::read_to_string(&mark).is_ok_and(|number| number == self.number) {
-            return Ok(root);
+            return Ok(unpacked);
         }
-        let log = store.log("unpack");
-        for old in [&root, &half] {
-            if old.exists() {
-                fs::remove_dir_all(old).with_context(|| old.display().to_string())?;
-            }
+        store.copy_out(&self.stored, &half)?;
+        if unpacked.rootfs.exists() {
+            fs::remove_dir_all(&unpacked.rootfs).with_context(|| unpacked.rootfs.display().to_string())?;
         }
-        fs::create_dir_all(&half).with_context(|| half.display().to_string())?;
-        let container = "opennebula-unpacked";
-        store.buildah(["rm", container]).succeeds(); // of a run that was interrupted
-        store
-            .buildah(["from", "--pull-never", "--name", container, &self.stored])
-            .run(&log)?;
-        let copied = store.buildah(["mount", container]).read().and_then(|mounted| {
-            cmd("cp")
-                .arg("--archive")
-                .arg(format!("{mounted}/."))
-                .arg(&half)
-                .run(&log)
-        });
-        store.buildah(["rm", container]).succeeds();
-        copied?;
-        fs::rename(&half, &root).with_context(|| root.display().to_string())?;
+        fs::write(&unpacked.configuration, store.configuration(&self.stored)?)
+            .with_context(|| unpacked.configuration.display().to_string())?;
+        fs::rename(&half, &unpacked.rootfs).with_context(|| unpacked.rootfs.display().to_string())?;
         fs::write(&mark, &self.number).with_context(|| mark.display().to_string())?;
-        Ok(root)
+        Ok(unpacked)
     }
+}
+
+/// An image as a folder.
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    /// Its files.
+    pub(crate) rootfs: PathBuf,
+    /// How it is to be run, as JSON in Docker's form.
+    pub(crate) configuration: PathBuf,
 }
 
 /// Buildah with a store of its own.
@@ -120,6 +125,13 @@ impl Store {
 
     fn log(&self, what: &str) -> PathBuf {
         self.repo.logs().join(format!("image-{what}.log"))
+    }
+
+    /// How an image is to be run, in Docker's form.
+    fn configuration(&self, stored: &str) -> Result<String> {
+        let json = self.buildah(["inspect", "--type", "image", stored]).read()?;
+        let image: Value = serde_json::from_str(&json).with_context(|| stored.to_owned())?;
+        Ok(image["Docker"]["config"].to_string())
     }
 
     fn has(&self, stored: &str) -> bool {
@@ -225,9 +237,6 @@ impl Store {
     pub(crate) fn front_end(&self, base: &str, onepod: &Path, source: &Source) -> Result<Image> {
         let root = &self.repo.root;
         let name = name(root)?;
-        let Some(folder) = onepod.parent() else {
-            bail!("{} lies in no folder", onepod.display())
-        };
         let number = Inputs::default()
             .word(base)
             .word(&self.repo.release)
@@ -235,27 +244,111 @@ impl Store {
             .path(onepod)?
             .path(&root.join("image"))?
             .number();
-        // Each origin has a name of its own: one does not push the other out of the store.
-        let stored = self.build(source.image(), &number, |stored| {
-            let (repository, key) = source.addresses(serve::serve)?;
-            // A folder with the one file, so that the number of the context does not hang on its neighbours.
-            let context = self.repo.state.join("onepod");
-            fs::create_dir_all(&context).context(".state/onepod")?;
-            fs::copy(folder.join("onepod"), context.join("onepod")).context("onepod")?;
-            self.buildah(["bud", "--tag", stored, "--secret", &self.apt_secret()?])
-                .args(["--build-context", &format!("onepod={}", context.display())])
-                .args(["--build-arg", &format!("BASE_IMAGE={base}")])
-                .args(["--build-arg", &format!("ONE_VERSION={}", self.repo.release)])
-                .args(["--build-arg", &format!("ONE_REPOSITORY={repository}")])
-                .args(["--build-arg", &format!("ONE_REPOSITORY_KEY={key}")])
-                .arg("--ignorefile")
-                .arg(root.join("image/Dockerfile.dockerignore"))
-                .arg("--file")
-                .arg(root.join("image/Dockerfile"))
-                .arg(root)
-                .run(&self.log("front-end"))
+        // Each origin and release has a name of its own: one does not push the other out of the store.
+        let stored = self.build(&source.image(&self.repo.release), &number, |stored| {
+            self.build_front_end(base, onepod, source, &[], stored)
         })?;
         Ok(Image { name, stored, number })
+    }
+
+    /// Builds it once more, with nothing taken from an earlier build and a layer for each instruction, as a published one
+    /// has; its layers, the base's first.
+    pub(crate) fn build_again(&self, base: &str, onepod: &Path, source: &Source) -> Result<Vec<Layer>> {
+        let stored = "localhost/opennebula-again:latest";
+        self.build_front_end(base, onepod, source, &["--no-cache", "--layers"], stored)?;
+        self.weigh(stored)
+    }
+
+    /// Builds what an earlier image of the name consisted of, for comparison; its layers and its files.
+    pub(crate) fn build_earlier(&self, base: &str, source: &Source) -> Result<(Vec<Layer>, PathBuf)> {
+        let stored = "localhost/opennebula-earlier:latest";
+        let (repository, key) = source.addresses(serve::serve)?;
+        self.buildah(["bud", "--tag", stored, "--secret", &self.apt_secret()?])
+            .args(["--build-arg", &format!("BASE_IMAGE={base}")])
+            .args(["--build-arg", &format!("ONE_REPOSITORY={repository}")])
+            .args(["--build-arg", &format!("ONE_REPOSITORY_KEY={key}")])
+            .args(["--no-cache", "--layers"])
+            .arg(self.repo.root.join("tests/image/earlier"))
+            .run(&self.log("earlier"))?;
+        let root = self.repo.state.join("unpacked/earlier");
+        self.copy_out(stored, &root)?;
+        Ok((self.weigh(stored)?, root))
+    }
+
+    /// The layers of an image as a registry would store them; the image is removed.
+    fn weigh(&self, stored: &str) -> Result<Vec<Layer>> {
+        let folder = self.repo.state.join("weighed");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).context(".state/weighed")?;
+        }
+        self.buildah([
+            "push",
+            "--format",
+            "oci",
+            stored,
+            &format!("oci:{}", folder.display()),
+        ])
+        .run(&self.log("weigh"))?;
+        let layers = layers::read(&folder);
+        fs::remove_dir_all(&folder).context(".state/weighed")?;
+        self.buildah(["rmi", "--force", stored]).succeeds();
+        layers
+    }
+
+    /// Copies the files of an image into a folder that is not there yet.
+    fn copy_out(&self, stored: &str, to: &Path) -> Result<()> {
+        let log = self.log("unpack");
+        if to.exists() {
+            fs::remove_dir_all(to).with_context(|| to.display().to_string())?;
+        }
+        fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+        let container = "opennebula-unpacked";
+        self.buildah(["rm", container]).succeeds(); // of a run that was interrupted
+        self.buildah(["from", "--pull-never", "--name", container, stored])
+            .run(&log)?;
+        let copied = self.buildah(["mount", container]).read().and_then(|mounted| {
+            cmd("cp")
+                .arg("--archive")
+                .arg(format!("{mounted}/."))
+                .arg(to)
+                .run(&log)
+        });
+        self.buildah(["rm", container]).succeeds();
+        copied
+    }
+
+    fn build_front_end(
+        &self,
+        base: &str,
+        onepod: &Path,
+        source: &Source,
+        more: &[&str],
+        stored: &str,
+    ) -> Result<()> {
+        let root = &self.repo.root;
+        let Some(folder) = onepod.parent() else {
+            bail!("{} lies in no folder", onepod.display())
+        };
+        let (repository, key) = source.addresses(serve::serve)?;
+        // A folder with the one file, so that the number of the context does not hang on its neighbours.
+        let context = self.repo.state.join("onepod");
+        fs::create_dir_all(&context).context(".state/onepod")?;
+        fs::copy(folder.join("onepod"), context.join("onepod")).context("onepod")?;
+        self.buildah(["bud", "--tag", stored, "--secret", &self.apt_secret()?])
+            .args(["--build-context", &format!("onepod={}", context.display())])
+            .args(["--build-arg", &format!("BASE_IMAGE={base}")])
+            .args(["--build-arg", &format!("ONE_VERSION={}", self.repo.release)])
+            .args(["--build-arg", &format!("ONE_REPOSITORY={repository}")])
+            .args(["--build-arg", &format!("ONE_REPOSITORY_KEY={key}")])
+            .args(["--build-arg", &format!("SOURCE_DATE_EPOCH={EPOCH}")])
+            .args(["--timestamp", EPOCH])
+            .args(more)
+            .arg("--ignorefile")
+            .arg(root.join("image/Dockerfile.dockerignore"))
+            .arg("--file")
+            .arg(root.join("image/Dockerfile"))
+            .arg(root)
+            .run(&self.log("front-end"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cluster::{self, Cluster};
-use crate::images::{Image, Origin, Source, Store, onepod, simulator};
+use crate::images::{Image, Layer, Origin, Source, Store, Unpacked, onepod, simulator};
 use crate::kind::Kind;
 use crate::lock::Lock;
 use crate::progress::Progress;
@@ -107,18 +107,79 @@ impl Images {
     }
 }
 
-/// Builds the front-end's image with the simulated packages, whatever packages can be reached, and unpacks it; the folder.
-pub(crate) fn simulated(repo: &Repo, progress: &mut Progress) -> Result<PathBuf> {
+/// Builds the front-end's image of a release with the simulated packages, whatever packages can be reached, and unpacks it.
+pub(crate) fn simulated(repo: &Repo, progress: &mut Progress) -> Result<Unpacked> {
     let _one = Lock::take_in_cache(repo, "images")?;
-    let store = Store::open(repo);
-    let base = progress.step("base image", || store.base())?;
-    let onepod = progress.step("onepod", || onepod(repo))?;
-    let source = progress.step("simulated packages", || {
-        Source::prepare(repo, &Origin::Simulated, || simulator(repo))
+    let parts = Parts::simulated(repo, progress)?;
+    let step = format!("front-end image {} with them, unpacked", repo.release);
+    progress.step(&step, || parts.image()?.unpack(&parts.store))
+}
+
+/// An image and what it is compared with.
+#[derive(Debug)]
+pub(crate) struct Weighed {
+    pub(crate) ours: Unpacked,
+    pub(crate) layers: Vec<Layer>,
+    /// What an earlier image of the name consisted of.
+    pub(crate) earlier: Vec<Layer>,
+    pub(crate) earlier_root: PathBuf,
+}
+
+/// Builds the image and what it is compared with, with the simulated packages.
+pub(crate) fn weighed(repo: &Repo, progress: &mut Progress) -> Result<Weighed> {
+    let ours = simulated(repo, progress)?;
+    let _one = Lock::take_in_cache(repo, "images")?;
+    let parts = Parts::simulated(repo, progress)?;
+    let layers = progress.step("the image by layer", || {
+        parts.store.build_again(&parts.base, &parts.onepod, &parts.source)
     })?;
-    progress.step("front-end image with them, unpacked", || {
-        store.front_end(&base, &onepod, &source)?.unpack(&store)
+    let (earlier, earlier_root) = progress.step("what an earlier image consisted of", || {
+        parts.store.build_earlier(&parts.base, &parts.source)
+    })?;
+    Ok(Weighed {
+        ours,
+        layers,
+        earlier,
+        earlier_root,
     })
+}
+
+/// Builds the same image twice more from nothing; the layers of each build.
+pub(crate) fn rebuilt(repo: &Repo, progress: &mut Progress) -> Result<[Vec<Layer>; 2]> {
+    let _one = Lock::take_in_cache(repo, "images")?;
+    let parts = Parts::simulated(repo, progress)?;
+    let again = || parts.store.build_again(&parts.base, &parts.onepod, &parts.source);
+    progress.step("the same image twice from nothing", || Ok([again()?, again()?]))
+}
+
+/// What a front-end's image is made of.
+struct Parts {
+    store: Store,
+    base: String,
+    onepod: PathBuf,
+    source: Source,
+}
+
+impl Parts {
+    /// With the simulated packages.
+    fn simulated(repo: &Repo, progress: &mut Progress) -> Result<Self> {
+        let store = Store::open(repo);
+        let base = progress.step("base image", || store.base())?;
+        let onepod = progress.step("onepod", || onepod(repo))?;
+        let source = progress.step("simulated packages", || {
+            Source::prepare(repo, &Origin::Simulated, || simulator(repo))
+        })?;
+        Ok(Self {
+            store,
+            base,
+            onepod,
+            source,
+        })
+    }
+
+    fn image(&self) -> Result<Image> {
+        self.store.front_end(&self.base, &self.onepod, &self.source)
+    }
 }
 
 /// Compiles the programs of the cluster, unless they are there.

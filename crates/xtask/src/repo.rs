@@ -47,6 +47,14 @@ impl Repo {
         self.root.join(VERSIONS)
     }
 
+    /// The same checkout, for what is done with another release.
+    pub(crate) fn of_release(&self, release: &str) -> Self {
+        Self {
+            release: release.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The folder of log files of commands, made when it is missing.
     pub(crate) fn logs(&self) -> PathBuf {
         self.state.join("log")

@@ -37,8 +37,12 @@ pub(crate) enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Builds the images of the offline cluster
-    Image,
+    /// The images: builds them, checks those of all release lines, compares two builds
+    Image {
+        /// What to do
+        #[command(subcommand)]
+        what: Option<image::Image>,
+    },
     /// The cluster script, with this checkout's cluster: `cargo xtask cluster kubectl get pods`
     Cluster {
         /// What the script is told
@@ -72,7 +76,7 @@ impl Verb {
             Self::Test => test::run(&repo),
             Self::Check => check::run(&repo),
             Self::Bench { args } => bench::run(&repo, &args),
-            Self::Image => image::run(&repo),
+            Self::Image { what } => image::run(&repo, what.unwrap_or(image::Image::Build)),
             Self::Cluster { args } => cluster::run(&repo, &args),
             Self::Faults { args } => faults::run(&repo, &args),
             Self::Release(release) => release.run(&repo),

@@ -147,6 +147,11 @@ impl Entry {
         &self.distribution
     }
 
+    /// What the image stands on, with its digest.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     pub(crate) fn architectures(&self) -> &BTreeSet<Architecture> {
         &self.architectures
     }

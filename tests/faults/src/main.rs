@@ -4,7 +4,7 @@
 //! By hand, as root, with the unpacked root file system of the front-end's image (`cargo xtask faults` unpacks it):
 //!
 //! ```text
-//! cargo run -p faults -- --rootfs .state/faults/rootfs --only wrong-password
+//! cargo run -p faults -- --rootfs .state/unpacked/RELEASE --only wrong-password
 //! ```
 //!
 //! Every fault has network, mounts and processes of its own (`unshare`), in which a real MariaDB runs and the image is a

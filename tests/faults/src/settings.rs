@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Clone, Parser)]
 pub(crate) struct Settings {
     /// The unpacked root file system of the front-end's image
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.state/faults/rootfs"))]
+    #[arg(long)]
     pub(crate) rootfs: PathBuf,
 
     /// Folder for what the faults write; it needs no room unless `--keep` is given

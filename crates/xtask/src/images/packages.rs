@@ -112,9 +112,9 @@ impl Source {
         }
         let program = simulator()?;
         let number = Inputs::default().word(&repo.release).path(&program)?.number();
-        let dir = repo.state.join("packages").join(&number);
+        let parent = repo.state.join("packages").join(&repo.release);
+        let dir = parent.join(&number);
         if !dir.is_dir() {
-            let parent = repo.state.join("packages");
             if parent.exists() {
                 fs::remove_dir_all(&parent).context(".state/packages")?;
             }
@@ -135,11 +135,11 @@ impl Source {
         })
     }
 
-    /// The name in the store of the image that is made with these.
-    pub(crate) fn image(&self) -> &'static str {
+    /// The name in the store of the image of a release that is made with these.
+    pub(crate) fn image(&self, release: &str) -> String {
         match self.place {
-            Place::Address { .. } => "opennebula",
-            Place::Folder { .. } => "opennebula-simulated",
+            Place::Address { .. } => format!("opennebula-{release}"),
+            Place::Folder { .. } => format!("opennebula-simulated-{release}"),
         }
     }
 

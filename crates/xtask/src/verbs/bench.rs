@@ -20,7 +20,7 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
     progress.step("packages of the system", || {
         apt::install(repo, &[apt::CLUSTER, apt::TESTS, apt::BENCH])
     })?;
-    let rootfs = platform::simulated(repo, &mut progress)?;
+    let image = platform::simulated(repo, &mut progress)?;
     progress.step("the benchmarks' program", || {
         cmd("cargo")
             .args(["build", "--locked", "--profile", PROFILE, "--package", "bench"])
@@ -33,7 +33,7 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
         .arg("--onepod")
         .arg(programs.join("onepod"))
         .arg("--rootfs")
-        .arg(rootfs)
+        .arg(image.rootfs)
         .arg("--report")
         .arg(repo.root.join("docs/benchmarks.md"))
         .args(args)

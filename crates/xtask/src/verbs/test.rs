@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::progress::Progress;
 use crate::repo::Repo;
-use crate::verbs::{check, e2e, faults};
+use crate::verbs::{check, e2e, faults, image};
 use crate::{machine, platform, progress};
 
 pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
@@ -18,6 +18,8 @@ pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
     check::statics(repo, &mut progress);
     progress.test("tests of the crates and charts", || check::cargo_test(repo, &[]));
     faults::all(repo, &[], &mut progress);
+    image::contract(repo, &mut progress);
+    image::reproduce(repo, &mut progress);
     match platform::build(repo, &mut progress) {
         Ok(images) => e2e::scenarios(repo, &images, &[], &mut progress),
         Err(error) => {
