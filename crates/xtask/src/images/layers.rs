@@ -91,7 +91,9 @@ fn instructions(history: &Value) -> Vec<String> {
 
 /// What an instruction is about, in a few words.
 fn short(instruction: &str) -> String {
-    const KNOWN: [(&str, &str); 5] = [
+    const KNOWN: [(&str, &str); 7] = [
+        ("--image", "`onepod check --image`, which writes nothing"),
+        ("remotes-kept", "a copy of the remotes"),
         ("install.sh", "packages (`image/install.sh`)"),
         ("services.toml", "`services.toml`"),
         ("/usr/local/bin/onepod", "`onepod`"),
@@ -103,7 +105,8 @@ fn short(instruction: &str) -> String {
     ];
     let known = KNOWN.iter().find(|(word, _)| instruction.contains(word));
     known.map_or_else(
-        || instruction.chars().take(60).collect(),
+        // Within a table.
+        || instruction.chars().filter(|&letter| letter != '|').take(60).collect(),
         |(_, name)| (*name).to_owned(),
     )
 }
