@@ -6,6 +6,6 @@ mod container;
 mod image;
 mod pod;
 
-pub use container::{Console, Container, Service};
+pub use container::{Console, Container, Patience, Service};
 pub use image::Image;
-pub use pod::{ONEADMIN, Pod};
+pub use pod::{Identity, ONEADMIN, Pod, Root};

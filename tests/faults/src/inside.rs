@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use faults::apart::{FAILED, SEEN, one_line};
 use faults::front_end::Image;
 use faults::namespaces;
 use faults::world::World;
@@ -12,11 +13,6 @@ use faults::world::World;
 use crate::fault;
 use crate::progress::say;
 use crate::settings::Settings;
-
-/// Marks of the last line, for whoever reads it.
-pub(crate) const SEEN: &str = "seen: ";
-/// The same for a fault that ended otherwise than it must.
-pub(crate) const FAILED: &str = "failed: ";
 
 /// Whether it ended as it must; an error says that it could not begin.
 pub(crate) fn run(name: &str, settings: &Settings) -> Result<bool> {
@@ -55,8 +51,4 @@ pub(crate) fn run(name: &str, settings: &Settings) -> Result<bool> {
         }
     }
     Ok(seen.is_ok())
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -18,7 +18,6 @@
 mod fault;
 mod inside;
 mod progress;
-mod report;
 mod settings;
 mod suite;
 

@@ -64,15 +64,35 @@ fn code(status: ExitStatus) -> i32 {
         .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
+/// How a program ended, and what it wrote where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its exit code, or 128 and the number of the signal.
+    pub code: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
 /// Runs a program to its end; what it wrote, and how it ended.
 pub fn outcome(command: &mut Command) -> Result<(i32, String)> {
+    let Said { code, mut out, err } = said(command)?;
+    out.push_str(&err);
+    Ok((code, out))
+}
+
+/// The same with its two outputs told apart.
+pub fn said(command: &mut Command) -> Result<Said> {
     let output = command
         .stdin(Stdio::null())
         .output()
         .with_context(|| command.get_program().display().to_string())?;
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.push_str(&String::from_utf8_lossy(&output.stderr));
-    Ok((code(output.status), text))
+    Ok(Said {
+        code: code(output.status),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
 }
 
 /// Runs a program that must succeed; what it wrote.
@@ -157,6 +177,17 @@ mod tests {
     fn a_signal_is_told_as_shells_do() {
         let (code, _) = outcome(Command::new("sh").args(["-c", "kill -9 $$"])).unwrap();
         assert_eq!(code, 137);
+    }
+
+    #[test]
+    fn the_two_outputs_are_told_apart() {
+        let told = said(Command::new("sh").args(["-c", "echo a; echo b >&2; exit 4"])).unwrap();
+        let expected = Said {
+            code: 4,
+            out: "a\n".to_owned(),
+            err: "b\n".to_owned(),
+        };
+        assert_eq!(told, expected);
     }
 
     #[test]

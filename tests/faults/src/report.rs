@@ -1,40 +1,46 @@
-//! What the suite came to: a table of the faults, and the tally. It neither runs nor prints.
+//! What a suite came to: a table of its parts, and the tally. It neither runs nor prints.
 
 use std::fmt;
 use std::time::Duration;
 
+use crate::apart;
+
 /// One line of the table.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
-    /// Name of the fault.
-    pub(crate) fault: &'static str,
+pub struct Row {
+    /// Name of the part.
+    pub name: &'static str,
     /// What must come of it.
-    pub(crate) expected: &'static str,
+    pub expected: &'static str,
     /// What came of it; an error says what did not.
-    pub(crate) seen: Result<String, String>,
+    pub seen: Result<String, String>,
     /// How long it took, start of database and front-end included.
-    pub(crate) took: Duration,
+    pub took: Duration,
 }
 
-/// All faults in the order of the list. `Display` is a Markdown table, then `N passed, N failed`.
+/// All parts in the order of the list. `Display` is a Markdown table, then `N passed, N failed`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Report {
-    pub(crate) rows: Vec<Row>,
+pub struct Report {
+    /// What a part is called in the head of the table.
+    pub part: &'static str,
+    /// One row a part.
+    pub rows: Vec<Row>,
 }
 
 impl Report {
-    /// Whether at least one fault was tried and all ended as they must.
-    pub(crate) fn passed(&self) -> bool {
+    /// Whether at least one part was tried and all ended as they must.
+    #[must_use]
+    pub fn passed(&self) -> bool {
         !self.rows.is_empty() && self.rows.iter().all(|row| row.seen.is_ok())
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| fault | expected | seen | seconds |")?;
+        writeln!(f, "| {} | expected | seen | seconds |", self.part)?;
         writeln!(f, "|---|---|---|--:|")?;
         for Row {
-            fault,
+            name,
             expected,
             seen,
             took,
@@ -44,19 +50,27 @@ impl fmt::Display for Report {
                 Ok(seen) => one_line(seen),
                 Err(why) => format!("FAILED: {}", one_line(why)),
             };
-            writeln!(f, "| {fault} | {expected} | {seen} | {:.1} |", took.as_secs_f64())?;
+            writeln!(f, "| {name} | {expected} | {seen} | {:.1} |", took.as_secs_f64())?;
         }
         let passed = self.rows.iter().filter(|row| row.seen.is_ok()).count();
         write!(f, "\n{passed} passed, {} failed", self.rows.len() - passed)
     }
 }
 
+impl fmt::Display for Row {
+    /// One line for who waits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.took.as_secs_f64();
+        match &self.seen {
+            Ok(seen) => write!(f, "{}: passed in {seconds:.1} s: {seen}", self.name),
+            Err(why) => write!(f, "{}: FAILED after {seconds:.1} s: {why}", self.name),
+        }
+    }
+}
+
 /// A table's cell cannot hold a line break or a bar.
 fn one_line(text: &str) -> String {
-    text.split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .replace('|', "/")
+    apart::one_line(text).replace('|', "/")
 }
 
 #[cfg(test)]
@@ -65,13 +79,14 @@ mod tests {
 
     #[test]
     fn the_table_ends_with_the_tally() {
-        let row = |fault, seen| Row {
-            fault,
+        let row = |name, seen| Row {
+            name,
             expected: "same data",
             seen,
             took: Duration::from_millis(4_320),
         };
         let report = Report {
+            part: "fault",
             rows: vec![
                 row("stale-lock", Ok("ready".to_owned())),
                 row("full-volume", Err("never\nsaid | why".to_owned())),
@@ -86,6 +101,7 @@ mod tests {
              \n\
              1 passed, 1 failed"
         );
+        assert_eq!(report.rows[0].to_string(), "stale-lock: passed in 4.3 s: ready");
         assert!(!report.passed());
         assert!(!Report::default().passed());
     }

@@ -2,6 +2,7 @@
 //! process that ever ran. What it reports names the secret and the place, never the value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::world::files_below;
 use crate::{process, wait};
 
 /// Shorter values would be found by chance.
@@ -73,6 +75,27 @@ impl Needles {
             .filter(|(_, values)| values.iter().any(|value| text.contains(value)))
             .map(|(name, _)| name.as_str())
             .collect()
+    }
+
+    /// Where any of them is, among texts by their places: names of the secrets and places.
+    pub fn places(&self, texts: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+        let found = |(place, text): (String, String)| -> Vec<String> {
+            let names = self.found_in(&text);
+            names.iter().map(|name| format!("{name} in {place}")).collect()
+        };
+        texts.into_iter().flat_map(found).collect()
+    }
+
+    /// The ends of texts, each under its place, for a person who looks why something went otherwise; without the values.
+    #[must_use]
+    pub fn ends(&self, texts: impl IntoIterator<Item = (String, String)>) -> String {
+        let mut all = String::new();
+        for (place, text) in texts {
+            let lines: Vec<&str> = text.lines().collect();
+            let end = lines[lines.len().saturating_sub(60)..].join("\n");
+            let _ = writeln!(all, "---- the end of {place}\n{end}");
+        }
+        self.redact(&all)
     }
 
     /// The text without the values.
@@ -149,6 +172,34 @@ fn look(seen: &Mutex<BTreeSet<(String, String)>>) {
     }
 }
 
+/// Everything that was written where people read it, in the folder of a pod: logs, what its containers wrote, the last
+/// message, the configuration on the volume.
+#[must_use]
+pub fn written_by(pod: &Path) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    texts_below(&pod.join("log"), &mut texts);
+    for entry in fs::read_dir(pod).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("container-") {
+            texts_below(&entry.path().join("console"), &mut texts);
+        }
+    }
+    texts_below(&pod.join("termination-log"), &mut texts);
+    texts_below(&pod.join("volume/config"), &mut texts);
+    texts
+}
+
+/// All files at a path, with what they have.
+fn texts_below(path: &Path, texts: &mut Vec<(String, String)>) {
+    for file in files_below(path) {
+        if let Ok(bytes) = fs::read(&file) {
+            texts.push((
+                file.display().to_string(),
+                String::from_utf8_lossy(&bytes).into_owned(),
+            ));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +214,21 @@ mod tests {
         );
         assert_eq!(needles.redact("x abcdefghijklmnop y"), "x <oneadmin-password> y");
         assert!(needles.found_in("login with abcdefghijklmno").is_empty());
+    }
+
+    #[test]
+    fn a_place_is_told_and_an_end_shown_without_the_value() {
+        let mut needles = Needles::default();
+        needles.add("password", "abcdefghijklmnop");
+        let texts = [
+            ("a".to_owned(), "nothing\n".to_owned()),
+            ("b".to_owned(), "is abcdefghijklmnop\n".to_owned()),
+        ];
+        assert_eq!(needles.places(texts.clone()), ["password in b"]);
+        assert_eq!(
+            needles.ends(texts),
+            "---- the end of a\nnothing\n---- the end of b\nis <password>\n"
+        );
     }
 
     #[test]

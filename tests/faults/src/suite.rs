@@ -1,20 +1,16 @@
 //! All faults, some at a time, each in namespaces of its own; then the table.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::process::Stdio;
+use std::fs;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use faults::process::Running;
-use faults::wait::{Look, until};
-use faults::{mariadb, namespaces};
+use faults::report::{Report, Row};
+use faults::{apart, mariadb, namespaces};
 
 use crate::fault::{self, Fault};
-use crate::inside::{FAILED, SEEN};
 use crate::progress::say;
-use crate::report::{Report, Row};
 use crate::settings::Settings;
 
 /// A fault that has not ended by then is ended: far beyond what any takes.
@@ -42,7 +38,7 @@ pub(crate) fn run(settings: &Settings) -> Result<bool> {
             scope.spawn(|| {
                 while let Some((number, fault)) = take(&left) {
                     let row = row(fault, settings);
-                    tell(&row);
+                    say(&row.to_string());
                     rows.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .push((number, row));
@@ -53,6 +49,7 @@ pub(crate) fn run(settings: &Settings) -> Result<bool> {
     let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     rows.sort_by_key(|(number, _)| *number);
     let report = Report {
+        part: "fault",
         rows: rows.into_iter().map(|(_, row)| row).collect(),
     };
     say(&format!(
@@ -72,60 +69,14 @@ fn take<'a>(left: &Mutex<VecDeque<(usize, &'a Fault)>>) -> Option<(usize, &'a Fa
 
 fn row(fault: &Fault, settings: &Settings) -> Row {
     let start = Instant::now();
-    let seen = attempt(fault, settings).map_err(|error| format!("{error:#}"));
+    let seen = apart::attempt(&settings.work, fault.name, &arguments(settings), LONGEST)
+        .map_err(|error| format!("{error:#}"));
     namespaces::remove_control_groups();
     Row {
-        fault: fault.name,
+        name: fault.name,
         expected: fault.expected,
         seen,
         took: start.elapsed(),
-    }
-}
-
-fn tell(row: &Row) {
-    let seconds = row.took.as_secs_f64();
-    match &row.seen {
-        Ok(seen) => say(&format!("{}: passed in {seconds:.1} s: {seen}", row.fault)),
-        Err(why) => say(&format!("{}: FAILED after {seconds:.1} s: {why}", row.fault)),
-    }
-}
-
-/// Tries one fault in namespaces of its own. Whatever it started ends with it: its PID 1 is killed when this thread or the
-/// suite ends.
-fn attempt(fault: &Fault, settings: &Settings) -> Result<String> {
-    let log = settings.work.join(format!("{}.log", fault.name));
-    fs::create_dir_all(&settings.work)?;
-    let dir = settings.work.join(fault.name);
-    if dir.exists() {
-        fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
-    }
-    let file = File::create(&log).with_context(|| log.display().to_string())?;
-    let mut command = namespaces::command();
-    command
-        .arg(std::env::current_exe()?)
-        .args(arguments(settings))
-        .args(["inside", fault.name])
-        .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file);
-    let mut inside = Running::start(&mut command)?;
-    let limit = Instant::now();
-    let ended = until("the end of the fault", LONGEST, || {
-        Ok(inside.ended()?.map_or_else(
-            || Look::NotYet(format!("{} s", limit.elapsed().as_secs())),
-            Look::Seen,
-        ))
-    });
-    inside.kill();
-    let text = fs::read_to_string(&log).unwrap_or_default();
-    let last = text.trim_end().lines().next_back().unwrap_or_default();
-    if let Some(seen) = last.strip_prefix(SEEN) {
-        return Ok(seen.to_owned());
-    }
-    let code = ended?;
-    match last.strip_prefix(FAILED) {
-        Some(why) => bail!("{why} ({})", log.display()),
-        None => bail!("it ended with {code}: {last} ({})", log.display()),
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a fault works with: the image, a database, a pod, and the data that must still be there afterwards.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::chown;
@@ -14,7 +13,7 @@ use crate::api::{self, Value};
 use crate::front_end::{Console, Container, Image, ONEADMIN, Pod};
 use crate::http;
 use crate::mariadb::Database;
-use crate::secrecy::{Needles, Watcher};
+use crate::secrecy::{self, Needles, Watcher};
 
 /// Where oned answers.
 const API: &str = "127.0.0.1:2633";
@@ -46,6 +45,54 @@ pub struct World {
 pub struct Kept {
     mark: String,
     vm: i64,
+}
+
+impl Kept {
+    /// Makes a user, a host and a VM through the API.
+    pub fn make(session: &str) -> Result<Self> {
+        let mark = word(16);
+        let user = [
+            Value::Text(&mark),
+            Value::Text(&word(24)),
+            Value::Text("core"),
+            Value::Empty,
+        ];
+        call_as(session, "one.user.allocate", &user)?;
+        let host = [
+            Value::Text(&mark),
+            Value::Text("kvm"),
+            Value::Text("kvm"),
+            Value::Int(-1),
+        ];
+        call_as(session, "one.host.allocate", &host)?;
+        let template = format!("NAME = \"{mark}\"\nCPU = 1\nMEMORY = 64\nMARK = \"{mark}\"\n");
+        let vm = call_as(
+            session,
+            "one.vm.allocate",
+            &[Value::Text(&template), Value::Bool(true)],
+        )?;
+        Ok(Self {
+            mark,
+            vm: vm.parse().context("the id of a VM")?,
+        })
+    }
+
+    /// Whether the API still has all of it.
+    pub fn found(&self, session: &str) -> Result<()> {
+        for method in ["one.userpool.info", "one.hostpool.info"] {
+            ensure!(
+                call_as(session, method, &[])?.contains(&self.mark),
+                "{method} does not have what was made before"
+            );
+        }
+        let vm = call_as(session, "one.vm.info", &[Value::Int(self.vm), Value::Bool(false)])?;
+        ensure!(
+            vm.contains(&format!("<MARK><![CDATA[{}]]></MARK>", self.mark)),
+            "VM {} is another",
+            self.vm
+        );
+        Ok(())
+    }
 }
 
 impl World {
@@ -118,41 +165,24 @@ impl World {
 
     /// A call of the API as oneadmin.
     pub fn call(&self, method: &str, arguments: &[Value<'_>]) -> Result<String> {
-        call_as(&format!("oneadmin:{}", self.oneadmin), method, arguments)
+        call_as(&self.session(), method, arguments)
+    }
+
+    fn session(&self) -> String {
+        format!("oneadmin:{}", self.oneadmin)
     }
 
     /// Makes a user, a host, a VM and files of the user.
     pub fn furnish(&self) -> Result<Kept> {
-        let mark = word(16);
-        self.call(
-            "one.user.allocate",
-            &[
-                Value::Text(&mark),
-                Value::Text(&word(24)),
-                Value::Text("core"),
-                Value::Empty,
-            ],
-        )?;
-        let host = [
-            Value::Text(&mark),
-            Value::Text("kvm"),
-            Value::Text("kvm"),
-            Value::Int(-1),
-        ];
-        self.call("one.host.allocate", &host)?;
-        let template = format!("NAME = \"{mark}\"\nCPU = 1\nMEMORY = 64\nMARK = \"{mark}\"\n");
-        let vm = self.call("one.vm.allocate", &[Value::Text(&template), Value::Bool(true)])?;
+        let kept = Kept::make(&self.session())?;
         for file in FILES {
             let file = self.pod.volume().join(file);
             let parent = file.parent().context("a file in no folder")?;
             fs::create_dir_all(parent)?;
-            fs::write(&file, &mark)?;
+            fs::write(&file, &kept.mark)?;
             chown(&file, Some(ONEADMIN), Some(ONEADMIN))?;
         }
-        Ok(Kept {
-            mark,
-            vm: vm.parse().context("the id of a VM")?,
-        })
+        Ok(kept)
     }
 
     /// Whether everything is there, the API takes something new, and oneadmin logs in through FireEdge.
@@ -164,18 +194,7 @@ impl World {
 
     /// The part of it that is in the database.
     pub fn check_database(&self, kept: &Kept) -> Result<()> {
-        for method in ["one.userpool.info", "one.hostpool.info"] {
-            ensure!(
-                self.call(method, &[])?.contains(&kept.mark),
-                "{method} does not have what was made before the fault"
-            );
-        }
-        let vm = self.call("one.vm.info", &[Value::Int(kept.vm), Value::Bool(false)])?;
-        ensure!(
-            vm.contains(&format!("<MARK><![CDATA[{}]]></MARK>", kept.mark)),
-            "VM {} is another",
-            kept.vm
-        );
+        kept.found(&self.session())?;
         self.writable()
     }
 
@@ -201,10 +220,7 @@ impl World {
     /// A login of oneadmin through FireEdge, which is good only when serveradmin's secret is the same in FireEdge's file and
     /// in the database.
     pub fn login(&self) -> Result<()> {
-        let body = json!({"user": "oneadmin", "token": self.oneadmin}).to_string();
-        let (code, answer) = http::post(FIREEDGE.parse()?, "/fireedge/api/auth", "application/json", &body)?;
-        ensure!(code == 200, "a login through FireEdge: HTTP {code}: {answer}");
-        Ok(())
+        login_as("oneadmin", &self.oneadmin)
     }
 
     /// Remembers the secrets as they are now.
@@ -218,51 +234,25 @@ impl World {
     /// Looks for every secret in everything that any process wrote, was started with, or was told.
     pub fn secrecy(&mut self) -> Result<()> {
         self.learn();
-        let mut found = Vec::new();
-        let mut look = |place: &str, text: &str| {
-            let names = self.needles.found_in(text);
-            found.extend(names.iter().map(|name| format!("{name} in {place}")));
-        };
-        for (place, text) in self.watcher.texts() {
-            look(&place, &text);
-        }
-        for (place, text) in self.written() {
-            look(&place, &text);
-        }
+        let texts = self.watcher.texts().into_iter().chain(self.written());
+        let found = self.needles.places(texts);
         ensure!(found.is_empty(), "secrets are seen: {}", found.join(", "));
         Ok(())
     }
 
     /// Everything that was written where people read it.
     fn written(&self) -> Vec<(String, String)> {
-        let mut texts = Vec::new();
-        for pod in self.others.iter().chain([&self.dir.join("opennebula")]) {
-            texts_below(&pod.join("log"), &mut texts);
-            for entry in fs::read_dir(pod).into_iter().flatten().flatten() {
-                if entry.file_name().to_string_lossy().starts_with("container-") {
-                    texts_below(&entry.path().join("console"), &mut texts);
-                }
-            }
-            texts_below(&pod.join("termination-log"), &mut texts);
-            texts_below(&pod.join("volume/config"), &mut texts);
-        }
-        texts
+        let own = self.dir.join("opennebula");
+        let pods = self.others.iter().chain([&own]);
+        pods.flat_map(|pod| secrecy::written_by(pod)).collect()
     }
 
     /// For a person who looks why a fault ended otherwise: the ends of all logs, without secrets.
     #[must_use]
     pub fn diagnosis(&self) -> String {
-        let mut text = String::new();
-        for (place, written) in self
-            .written()
-            .into_iter()
-            .chain([("MariaDB".to_owned(), self.database.log())])
-        {
-            let lines: Vec<&str> = written.lines().collect();
-            let end = lines[lines.len().saturating_sub(60)..].join("\n");
-            let _ = writeln!(text, "---- the end of {place}\n{end}");
-        }
-        self.needles.redact(&text)
+        let texts = self.written().into_iter();
+        self.needles
+            .ends(texts.chain([("MariaDB".to_owned(), self.database.log())]))
     }
 
     /// How many secrets are looked for.
@@ -278,16 +268,12 @@ pub fn call_as(session: &str, method: &str, arguments: &[Value<'_>]) -> Result<S
     api::call(address, session, method, arguments)
 }
 
-/// All files at a path, with what they have.
-fn texts_below(path: &Path, texts: &mut Vec<(String, String)>) {
-    for file in files_below(path) {
-        if let Ok(bytes) = fs::read(&file) {
-            texts.push((
-                file.display().to_string(),
-                String::from_utf8_lossy(&bytes).into_owned(),
-            ));
-        }
-    }
+/// A login through FireEdge.
+pub fn login_as(user: &str, password: &str) -> Result<()> {
+    let body = json!({"user": user, "token": password}).to_string();
+    let (code, answer) = http::post(FIREEDGE.parse()?, "/fireedge/api/auth", "application/json", &body)?;
+    ensure!(code == 200, "a login through FireEdge: HTTP {code}: {answer}");
+    Ok(())
 }
 
 /// The path itself when it is a file, else all files below; links are not followed.

@@ -1,12 +1,13 @@
 //! The OCI description of the container, as the chart's pod asks for it: read-only root, uid 9869, no capabilities, no new
-//! privileges, the volume and the emptyDirs as the only writable places. Text only; nothing is started here.
+//! privileges, the volume and the emptyDirs as the only writable places. A pod may ask for another user, or for a root that
+//! can be written. Text only; nothing is started here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::pod::ONEADMIN;
+use super::pod::{Identity, Root};
 
 /// A place of the machine in the container.
 #[derive(Debug, Clone)]
@@ -31,14 +32,25 @@ pub(super) fn config(
     command: &[String],
     environment: &BTreeMap<String, String>,
     binds: &[Bind],
+    identity: Identity,
+    root: Root,
 ) -> Value {
     let environment: Vec<String> = [
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-        "HOME=/var/lib/one".to_owned(),
-        format!("HOSTNAME={hostname}"),
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("HOME", "/var/lib/one"),
+        ("HOSTNAME", hostname),
     ]
     .into_iter()
-    .chain(environment.iter().map(|(name, value)| format!("{name}={value}")))
+    .filter(|(name, _)| !environment.contains_key(*name))
+    .chain(
+        environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    )
+    .map(|(name, value)| format!("{name}={value}"))
     .collect();
     let mut mounts = vec![
         json!({"destination": "/proc", "type": "proc", "source": "proc"}),
@@ -58,12 +70,12 @@ pub(super) fn config(
     json!({
         "ociVersion": "1.0.2",
         "hostname": hostname,
-        "root": {"path": rootfs, "readonly": true},
+        "root": {"path": rootfs, "readonly": root == Root::ReadOnly},
         "process": {
             "args": command,
             "cwd": "/var/lib/one",
             "env": environment,
-            "user": {"uid": ONEADMIN, "gid": ONEADMIN, "additionalGids": [ONEADMIN]},
+            "user": {"uid": identity.user, "gid": identity.group, "additionalGids": [identity.group]},
             "noNewPrivileges": true,
             "capabilities": {"bounding": none, "effective": none, "permitted": none, "ambient": none},
         },
@@ -87,7 +99,15 @@ mod tests {
             to: "/run/secrets".to_owned(),
             access: Access::Read,
         };
-        let config = config(Path::new("/image"), "one-0", &[], &BTreeMap::new(), &[bind]);
+        let config = config(
+            Path::new("/image"),
+            "one-0",
+            &[],
+            &BTreeMap::new(),
+            &[bind],
+            Identity::ONEADMIN,
+            Root::ReadOnly,
+        );
         assert_eq!(config["root"]["readonly"], true);
         assert_eq!(config["process"]["noNewPrivileges"], true);
         assert_eq!(config["process"]["user"]["uid"], 9869);
@@ -99,5 +119,32 @@ mod tests {
             mounts.last().unwrap()["options"],
             json!(["rbind", "rprivate", "ro"])
         );
+    }
+
+    #[test]
+    fn a_setting_takes_the_place_of_what_every_container_has() {
+        let environment = BTreeMap::from([("HOME".to_owned(), "/tmp".to_owned())]);
+        let nobody = Identity { user: 7, group: 0 };
+        let config = config(
+            Path::new("/image"),
+            "one-0",
+            &[],
+            &environment,
+            &[],
+            nobody,
+            Root::Writable,
+        );
+        let environment = config["process"]["env"].as_array().unwrap();
+        let homes: Vec<_> = environment
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|pair| pair.starts_with("HOME="))
+            .collect();
+        assert_eq!(homes, ["HOME=/tmp"]);
+        assert_eq!(
+            config["process"]["user"],
+            json!({"uid": 7, "gid": 0, "additionalGids": [0]})
+        );
+        assert_eq!(config["root"]["readonly"], false);
     }
 }

@@ -14,13 +14,32 @@ use serde_json::Value;
 use super::bundle;
 use super::pod::Pod;
 use crate::http;
-use crate::process::{self, Running};
+use crate::process::{self, Running, Said};
 use crate::wait::{Look, until};
 
 /// A front-end that is not ready by then never will be: with shortened waits a start takes 2 s.
 const READY: Duration = Duration::from_secs(30);
 /// A container that was asked to end has this long, with shortened waits.
 const END: Duration = Duration::from_secs(20);
+
+/// How long is waited for a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until it is ready.
+    pub ready: Duration,
+    /// Until it has ended after it was asked to.
+    pub end: Duration,
+}
+
+impl Default for Patience {
+    /// Enough where the waits of a simulated OpenNebula are shortened.
+    fn default() -> Self {
+        Self {
+            ready: READY,
+            end: END,
+        }
+    }
+}
 
 /// Where the container's standard output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +60,7 @@ pub struct Container {
     /// The file with what it wrote.
     pub console: PathBuf,
     health: SocketAddr,
+    patience: Patience,
 }
 
 /// One service as `/status` shows it.
@@ -68,7 +88,15 @@ impl Container {
         fs::set_permissions(&message, Permissions::from_mode(0o666))?;
         // Its control groups are the machine's, and there may be other suites on it.
         let id = format!("faults-{:016x}", rand::random::<u64>());
-        let mut config = bundle::config(image, &pod.hostname, &pod.command, &pod.environment, &pod.binds());
+        let mut config = bundle::config(
+            image,
+            &pod.hostname,
+            &pod.command,
+            &pod.environment,
+            &pod.binds(),
+            pod.identity(),
+            pod.root,
+        );
         config["linux"]["cgroupsPath"] = format!("/{id}").into();
         fs::write(directory.join("config.json"), config.to_string())?;
         let output = directory.join("console");
@@ -102,6 +130,7 @@ impl Container {
             pid_file,
             console: output,
             health: format!("127.0.0.1:{port}").parse()?,
+            patience: pod.patience,
         })
     }
 
@@ -112,7 +141,7 @@ impl Container {
 
     /// Number of its PID 1 here, once runc has made it.
     pub fn pid(&self) -> Result<u32> {
-        until("the container's process", END, || {
+        until("the container's process", self.patience.end, || {
             let text = fs::read_to_string(&self.pid_file).unwrap_or_default();
             Ok(text
                 .trim()
@@ -133,7 +162,7 @@ impl Container {
 
     /// Waits for its end, and gives the exit code.
     pub fn end(&mut self) -> Result<i32> {
-        until("the end of the container", END, || {
+        until("the end of the container", self.patience.end, || {
             Ok(self
                 .ended()?
                 .map_or_else(|| Look::NotYet(last_line(&self.written())), Look::Seen))
@@ -161,7 +190,7 @@ impl Container {
 
     /// Waits until the pod is ready.
     pub fn ready(&mut self) -> Result<()> {
-        until("the front-end ready", READY, || {
+        until("the front-end ready", self.patience.ready, || {
             if let Some(code) = self.ended()? {
                 bail!("it ended with {code}: {}", last_line(&self.written()));
             }
@@ -176,7 +205,7 @@ impl Container {
     /// Waits until `/startupz` says that no service is awaited any more.
     pub fn started(&mut self) -> Result<()> {
         self.ready()?;
-        until("every service started", READY, || {
+        until("every service started", self.patience.ready, || {
             Ok(match self.get("/startupz")? {
                 (200, _) => Look::Seen(()),
                 (_, body) => Look::NotYet(body),
@@ -186,32 +215,40 @@ impl Container {
 
     /// Waits until the pod is not ready and says a reason with all of these words; gives the reason.
     pub fn unready(&mut self, words: &[&str]) -> Result<String> {
-        until(&format!("/readyz 503 with {words:?}"), READY, || {
-            if let Some(code) = self.ended()? {
-                bail!("it ended with {code}: {}", last_line(&self.written()));
-            }
-            Ok(match self.get("/readyz") {
-                Ok((503, body)) if words.iter().all(|word| body.contains(word)) => {
-                    Look::Seen(body.trim().to_owned())
+        until(
+            &format!("/readyz 503 with {words:?}"),
+            self.patience.ready,
+            || {
+                if let Some(code) = self.ended()? {
+                    bail!("it ended with {code}: {}", last_line(&self.written()));
                 }
-                Ok((code, body)) => Look::NotYet(format!("{code} {body}")),
-                Err(error) => Look::NotYet(format!("{error:#}")),
-            })
-        })
+                Ok(match self.get("/readyz") {
+                    Ok((503, body)) if words.iter().all(|word| body.contains(word)) => {
+                        Look::Seen(body.trim().to_owned())
+                    }
+                    Ok((code, body)) => Look::NotYet(format!("{code} {body}")),
+                    Err(error) => Look::NotYet(format!("{error:#}")),
+                })
+            },
+        )
     }
 
     /// Waits for a text in what it writes.
     pub fn says(&mut self, text: &str) -> Result<()> {
-        until(&format!("the words \"{text}\" in the log"), READY, || {
-            let written = self.written();
-            if written.contains(text) {
-                return Ok(Look::Seen(()));
-            }
-            if let Some(code) = self.ended()? {
-                bail!("it ended with {code}: {}", last_line(&written));
-            }
-            Ok(Look::NotYet(last_line(&written)))
-        })
+        until(
+            &format!("the words \"{text}\" in the log"),
+            self.patience.ready,
+            || {
+                let written = self.written();
+                if written.contains(text) {
+                    return Ok(Look::Seen(()));
+                }
+                if let Some(code) = self.ended()? {
+                    bail!("it ended with {code}: {}", last_line(&written));
+                }
+                Ok(Look::NotYet(last_line(&written)))
+            },
+        )
     }
 
     /// `/status`.
@@ -252,23 +289,37 @@ impl Container {
 
     /// Kills a service's process by SIGKILL.
     pub fn kill_service(&self, service: &Service) -> Result<()> {
+        self.signal_service(service, Signal::KILL)
+    }
+
+    /// Sends a signal to a service's process.
+    pub fn signal_service(&self, service: &Service, signal: Signal) -> Result<()> {
         let inside = service
             .pid
             .with_context(|| format!("{} does not run", service.name))?;
         let pid = process::outside_number(self.pid()?, inside)
             .with_context(|| format!("no process {inside} of {} in the container", service.name))?;
-        process::signal(pid, Signal::KILL)
+        process::signal(pid, signal)
     }
 
     /// Runs a program in the container, as `kubectl exec` would; its exit code and what it wrote.
     pub fn exec(&self, arguments: &[&str]) -> Result<(i32, String)> {
-        process::outcome(
-            Command::new("runc")
-                .arg("--root")
-                .arg(&self.state)
-                .args(["exec", &self.id])
-                .args(arguments),
-        )
+        process::outcome(&mut self.within(&[], arguments))
+    }
+
+    /// The same with variables beside the container's own, and with what it wrote told apart.
+    pub fn exec_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Result<Said> {
+        process::said(&mut self.within(environment, arguments))
+    }
+
+    fn within(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Command {
+        let mut command = Command::new("runc");
+        command.arg("--root").arg(&self.state).arg("exec");
+        for (name, value) in environment {
+            command.arg("--env").arg(format!("{name}={value}"));
+        }
+        command.arg(&self.id).args(arguments);
+        command
     }
 }
 

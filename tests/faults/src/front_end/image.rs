@@ -15,6 +15,7 @@ const TIME_SCALE: &str = "usr/lib/onesim/time-scale";
 #[derive(Debug)]
 pub struct Image {
     root: PathBuf,
+    upper: PathBuf,
 }
 
 impl Image {
@@ -35,7 +36,7 @@ impl Image {
         );
         let target = root.display().to_string();
         process::run("mount", &["-t", "overlay", "-o", &options, "overlay", &target])?;
-        Ok(Self { root })
+        Ok(Self { root, upper })
     }
 
     /// Shortens the fixed waits of the simulated OpenNebula.
@@ -52,6 +53,12 @@ impl Image {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The layer above the image: what was written since it was mounted, as `overlayfs` keeps it.
+    #[must_use]
+    pub fn upper(&self) -> &Path {
+        &self.upper
     }
 
     /// A text file of it.

@@ -8,10 +8,37 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::bundle::{Access, Bind};
+use super::container::Patience;
 use crate::mariadb;
 
 /// The image's user and group.
 pub const ONEADMIN: u32 = 9869;
+
+/// Whom a container runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Its user.
+    pub user: u32,
+    /// Its group, and the one that owns volume and emptyDirs.
+    pub group: u32,
+}
+
+impl Identity {
+    /// The image's own.
+    pub const ONEADMIN: Self = Self {
+        user: ONEADMIN,
+        group: ONEADMIN,
+    };
+}
+
+/// What a container may do with its image's file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// Read it, as the chart has it.
+    ReadOnly,
+    /// Write it too, as Docker has it.
+    Writable,
+}
 
 /// The name under which the front-end knows its database.
 const DATABASE_HOST: &str = "opennebula-mariadb";
@@ -43,11 +70,26 @@ pub struct Pod {
     pub command: Vec<String>,
     /// Settings, beside those that name the files of Secrets.
     pub environment: BTreeMap<String, String>,
+    /// What its containers may do with the image.
+    pub root: Root,
+    /// How long is waited for its containers.
+    pub patience: Patience,
+    identity: Identity,
     /// Containers that were started in it.
     pub(super) started: u32,
     secret: BTreeMap<String, String>,
     database: String,
     without: Vec<&'static str>,
+    kind: Kind,
+}
+
+/// Whose pod it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The chart's.
+    Chart,
+    /// Somebody's who has set nothing: no Secret is mounted.
+    Bare,
 }
 
 impl Pod {
@@ -73,25 +115,78 @@ impl Pod {
                 .into_iter()
                 .chain(files)
                 .collect(),
+            root: Root::ReadOnly,
+            patience: Patience::default(),
+            identity: Identity::ONEADMIN,
             dir: dir.to_owned(),
             started: 0,
             secret,
             database: database.to_owned(),
             without: Vec::new(),
+            kind: Kind::Chart,
         };
-        fs::create_dir_all(dir)?;
-        pod.new_volume()?;
-        pod.empty()?;
+        pod.furnish(&["localhost", DATABASE_HOST])?;
         pod.mount_secret("secret-opennebula", &pod.secret)?;
         pod.database_password(database)?;
-        let hosts = format!(
-            "127.0.0.1 localhost {DATABASE_HOST}\n127.0.0.2 {}\n",
-            pod.hostname
-        );
-        fs::write(dir.join("hosts"), hosts)?;
-        fs::write(dir.join("hostname"), format!("{}\n", pod.hostname))?;
-        fs::write(dir.join("resolv.conf"), "")?;
         Ok(pod)
+    }
+
+    /// A pod of somebody who has set nothing: an empty volume, no Secret, and no environment but the image's, which is
+    /// given here beside the image's command.
+    pub fn bare(
+        dir: &Path,
+        identity: Identity,
+        command: Vec<String>,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        let pod = Self {
+            hostname: format!("{name}-0"),
+            command,
+            environment,
+            root: Root::ReadOnly,
+            patience: Patience::default(),
+            identity,
+            dir: dir.to_owned(),
+            started: 0,
+            secret: BTreeMap::new(),
+            database: String::new(),
+            without: Vec::new(),
+            kind: Kind::Bare,
+        };
+        pod.furnish(&["localhost"])?;
+        Ok(pod)
+    }
+
+    /// The places that outlive a container, and what the runtime writes for every one; `names` are those of the loopback.
+    fn furnish(&self, names: &[&str]) -> Result<()> {
+        fs::create_dir_all(&self.dir)?;
+        self.new_volume()?;
+        self.empty()?;
+        let hosts = format!("127.0.0.1 {}\n127.0.0.2 {}\n", names.join(" "), self.hostname);
+        fs::write(self.dir.join("hosts"), hosts)?;
+        fs::write(self.dir.join("hostname"), format!("{}\n", self.hostname))?;
+        fs::write(self.dir.join("resolv.conf"), "")?;
+        Ok(())
+    }
+
+    /// Whom its containers run as.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Where its containers can write: the place here, and the place in the container.
+    #[must_use]
+    pub fn writable(&self) -> Vec<(PathBuf, String)> {
+        let writable = |bind: Bind| (bind.access == Access::Write).then_some((bind.from, bind.to));
+        self.binds().into_iter().filter_map(writable).collect()
+    }
+
+    /// Where anything of the pod's lies in its containers.
+    #[must_use]
+    pub fn mounts(&self) -> Vec<String> {
+        self.binds().into_iter().map(|bind| bind.to).collect()
     }
 
     /// Where a file of the pod's own lies.
@@ -108,7 +203,11 @@ impl Pod {
 
     /// An empty volume instead of the one that is there; that one is lost.
     pub fn new_volume(&self) -> Result<()> {
-        fresh(&self.volume())
+        let mode = match self.kind {
+            Kind::Chart => 0o2777,
+            Kind::Bare => 0o2775,
+        };
+        fresh(&self.volume(), self.identity.group, mode)
     }
 
     /// Takes the volume of another pod, as two pods on one node can.
@@ -122,7 +221,7 @@ impl Pod {
     pub fn empty(&self) -> Result<()> {
         EMPTY_DIRS
             .iter()
-            .try_for_each(|(name, _)| fresh(&self.dir.join(name)))
+            .try_for_each(|(name, _)| fresh(&self.dir.join(name), self.identity.group, 0o2777))
     }
 
     /// Leaves a mount out from now on, by its place in the container.
@@ -183,8 +282,10 @@ impl Pod {
             bind("volume", "/var/lib/one", Access::Write),
         ];
         binds.extend(EMPTY_DIRS.iter().map(|(name, to)| bind(name, to, Access::Write)));
-        binds.push(bind("secret-opennebula", "/run/secrets/opennebula", Access::Read));
-        binds.push(bind("secret-database", "/run/secrets/database", Access::Read));
+        if self.kind == Kind::Chart {
+            binds.push(bind("secret-opennebula", "/run/secrets/opennebula", Access::Read));
+            binds.push(bind("secret-database", "/run/secrets/database", Access::Read));
+        }
         binds.push(bind("termination-log", "/dev/termination-log", Access::Write));
         binds.retain(|bind| !self.without.contains(&bind.to.as_str()));
         binds
@@ -223,13 +324,13 @@ impl Pod {
     }
 }
 
-/// An empty folder as the kubelet makes it for `fsGroup: 9869`: root's, the group may write and inherits.
-fn fresh(dir: &Path) -> Result<()> {
+/// An empty folder as the kubelet makes it for an `fsGroup`: root's, the group may write and inherits.
+fn fresh(dir: &Path, group: u32, mode: u32) -> Result<()> {
     if dir.exists() {
         fs::remove_dir_all(dir).with_context(|| dir.display().to_string())?;
     }
     fs::create_dir_all(dir)?;
-    chown(dir, Some(0), Some(ONEADMIN))?;
-    fs::set_permissions(dir, Permissions::from_mode(0o2777))?;
+    chown(dir, Some(0), Some(group))?;
+    fs::set_permissions(dir, Permissions::from_mode(mode))?;
     Ok(())
 }
