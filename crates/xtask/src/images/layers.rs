@@ -106,7 +106,13 @@ fn short(instruction: &str) -> String {
     let known = KNOWN.iter().find(|(word, _)| instruction.contains(word));
     known.map_or_else(
         // Within a table.
-        || instruction.chars().filter(|&letter| letter != '|').take(60).collect(),
+        || {
+            instruction
+                .chars()
+                .filter(|&letter| letter != '|')
+                .take(60)
+                .collect()
+        },
         |(_, name)| (*name).to_owned(),
     )
 }

@@ -13,19 +13,34 @@ pub(super) fn run(context: &Context, stand: &mut Stand) -> Result<Seen> {
     life(stand, context.release, |_| Ok(String::new()))
 }
 
-/// The same as a user who is not in the image; programs that ask for its name must get one.
+/// What the services of a front-end that runs as another user have in their environment.
+const WRAPPED: [(&str, &str); 3] = [
+    ("LD_PRELOAD", "libnss_wrapper.so"),
+    ("NSS_WRAPPER_PASSWD", "/run/onepod/passwd"),
+    ("NSS_WRAPPER_GROUP", "/run/onepod/group"),
+];
+
+/// The same as a user who is not in the image: its programs take it for oneadmin, and OpenSSH works both ways.
 pub(super) fn as_somebody(context: &Context, stand: &mut Stand) -> Result<Seen> {
+    let host = format!("oneadmin@{}", stand.pod.hostname);
     life(stand, context.release, |container| {
         let (_, number) = container.exec(&["id", "-u"])?;
-        let said = container.exec_with(&[], &["id", "-un"])?;
-        let name = said.out.trim();
+        let said = container.exec_with(&WRAPPED, &["id", "-un"])?;
         ensure!(
-            said.code == 0 && is_name(name),
-            "user {} has no name: {}",
+            said.code == 0 && said.out.trim() == "oneadmin",
+            "user {} is called {:?}: {}",
             number.trim(),
+            said.out.trim(),
             said.err.trim()
         );
-        Ok(format!(", user {} is called {name}", number.trim()))
+        let said = container.exec_with(&WRAPPED, &["ssh", "-o", "BatchMode=yes", &host, "id", "-u"])?;
+        ensure!(
+            said.code == 0 && said.out.trim() == number.trim(),
+            "a login by ssh as {host}: {} {}",
+            said.out.trim(),
+            said.err.trim()
+        );
+        Ok(format!(", user {} is oneadmin, also by ssh", number.trim()))
     })
 }
 
@@ -60,21 +75,4 @@ fn life(stand: &mut Stand, release: Release, look: impl Fn(&Container) -> Result
          in nothing that was written; exit 0",
         services.join(", ")
     )))
-}
-
-/// `id` prints the number where there is no name.
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && !text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_no_name() {
-        assert!(is_name("oneadmin"));
-        assert!(!is_name("1000650000"));
-        assert!(!is_name(""));
-    }
 }

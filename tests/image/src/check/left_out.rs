@@ -64,7 +64,7 @@ fn by_its_place(entry: &Entry) -> Option<&'static str> {
         Some("apt's cache")
     } else if below(&["/var/log/"]) && entry.size > 0 {
         Some("logs")
-    } else if below(&["/usr/share/doc/"]) && entry.name() != "copyright" {
+    } else if below(&["/usr/share/doc/"]) && entry.name() != "copyright" && !is_of_the_base(entry.name()) {
         Some("documentation")
     } else if below(&["/usr/share/man/"]) {
         Some("manual pages")
@@ -73,6 +73,11 @@ fn by_its_place(entry: &Entry) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Ubuntu's base image keeps these lists of changes of its own packages.
+fn is_of_the_base(name: &str) -> bool {
+    name.starts_with("changelog.Debian.")
 }
 
 fn is_credential(name: &str) -> bool {

@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context, stand: &mut Stand) -> Result<Seen> {
         ));
     }
     let mut container = stand.start()?;
-    let among = fs::read(stand.pod.volume().join(AMONG_DRIVERS)).ok();
+    let among = among_drivers(context, stand);
     match (&packaged, &among) {
         (_, None) => findings.add(format!("{VOLUME}/{AMONG_DRIVERS} is not there after a start")),
         (None, _) => findings.add(format!("/{PACKAGED} is not in the image")),
@@ -79,6 +79,15 @@ pub(super) fn run(context: &Context, stand: &mut Stand) -> Result<Seen> {
              same bytes"
         ))
         .map(Seen::from)
+}
+
+/// The program among the drivers; a link from there leads to a place of the image.
+fn among_drivers(context: &Context, stand: &Stand) -> Option<Vec<u8>> {
+    let place = stand.pod.volume().join(AMONG_DRIVERS);
+    match fs::read_link(&place) {
+        Ok(target) => fs::read(context.rootfs.join(target.strip_prefix("/").ok()?)).ok(),
+        Err(_) => fs::read(&place).ok(),
+    }
 }
 
 /// Files as a backup of a VM has them.
