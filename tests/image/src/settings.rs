@@ -22,7 +22,7 @@ pub(crate) struct Settings {
     pub(crate) release: Release,
 
     /// Folder for logs of the checks
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = |path: &str| std::path::absolute(path))]
     pub(crate) work: PathBuf,
 
     /// Writes the table, and what the checks gathered, to this file too

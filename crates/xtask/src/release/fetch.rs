@@ -130,7 +130,7 @@ impl Repository {
 /// A file that is not the one that was signed for.
 fn unlike(address: &str) -> String {
     format!(
-        "{address} is not what the vendor signed; it may be so for a moment while he publishes, so try again later"
+        "{address} is not what the vendor signed; it may be so for a moment while something is published, so try again later"
     )
 }
 

@@ -64,6 +64,12 @@ fn target(entry: &Entry, image: &str, commit: &Commit) -> Value {
             "SOURCE_DATE_EPOCH": commit.time,
         },
         "labels": {"org.opencontainers.image.revision": commit.hash},
+        // The same where a registry shows it without fetching the image.
+        "annotations": [
+            "index,manifest:org.opencontainers.image.title=OpenNebula front-end".to_owned(),
+            format!("index,manifest:org.opencontainers.image.version={release}"),
+            format!("index,manifest:org.opencontainers.image.revision={}", commit.hash),
+        ],
         // The files of the layers carry the commit's time too.
         "output": ["type=image,rewrite-timestamp=true"],
     })
@@ -86,6 +92,8 @@ mod tests {
         let target = &file["target"]["7-2"];
         assert_eq!(target["tags"], json!(["docker.io/a/b:7.2.0"]));
         assert_eq!(target["args"]["ONE_VERSION"], "7.2.0");
+        let annotations = target["annotations"].to_string();
+        assert!(annotations.contains("image.version=7.2.0") && annotations.contains("image.revision=abc"));
         assert_eq!(
             target["args"]["ONE_PINS"], "",
             "nothing is pinned that is not known"
