@@ -73,9 +73,8 @@ pub(crate) fn user(paths: &Paths) -> Result<Option<String>, FileError> {
     for file in [passwd_file(paths), paths.passwd()] {
         let passwd = files::read_text(&file)?.unwrap_or_default();
         let name = passwd.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1)? == uid).then(|| name.to_owned())
+            let (name, number) = entry(line)?;
+            (number == uid).then(|| name.to_owned())
         });
         if name.is_some() {
             return Ok(name);
@@ -92,13 +91,13 @@ fn passwd_file(paths: &Paths) -> PathBuf {
 /// The lines of `/etc/passwd` with `own` for oneadmin's, and without another name of the same uid: the platform may have
 /// added one. Nothing when oneadmin is this uid already, or is not there.
 fn instead(passwd: &str, uid: u32, own: &str) -> Option<String> {
+    let uid = uid.to_string();
     let mut text = format!("{own}\n");
     let mut other = false;
     for line in passwd.lines() {
-        let mut fields = line.split(':');
-        let (name, number) = (fields.next(), fields.nth(1));
-        let is_same = number == Some(uid.to_string().as_str());
-        if name == Some(ONEADMIN) {
+        let (name, number) = entry(line).unwrap_or_default();
+        let is_same = number == uid;
+        if name == ONEADMIN {
             other = !is_same;
         } else if !is_same {
             text.push_str(line);
@@ -106,6 +105,12 @@ fn instead(passwd: &str, uid: u32, own: &str) -> Option<String> {
         }
     }
     other.then_some(text)
+}
+
+/// Name and uid of a line of `passwd(5)`.
+fn entry(line: &str) -> Option<(&str, &str)> {
+    let mut fields = line.split(':');
+    Some((fields.next()?, fields.nth(1)?))
 }
 
 #[cfg(test)]

@@ -110,9 +110,7 @@ impl Images {
 /// Builds the front-end's image of a release with the simulated packages, whatever packages can be reached, and unpacks it.
 pub(crate) fn simulated(repo: &Repo, progress: &mut Progress) -> Result<Unpacked> {
     let _one = Lock::take_in_cache(repo, "images")?;
-    let parts = Parts::simulated(repo, progress)?;
-    let step = format!("front-end image {} with them, unpacked", repo.release);
-    progress.step(&step, || parts.image()?.unpack(&parts.store))
+    Parts::simulated(repo, progress)?.unpacked(repo, progress)
 }
 
 /// An image and what it is compared with.
@@ -127,9 +125,9 @@ pub(crate) struct Weighed {
 
 /// Builds the image and what it is compared with, with the simulated packages.
 pub(crate) fn weighed(repo: &Repo, progress: &mut Progress) -> Result<Weighed> {
-    let ours = simulated(repo, progress)?;
     let _one = Lock::take_in_cache(repo, "images")?;
     let parts = Parts::simulated(repo, progress)?;
+    let ours = parts.unpacked(repo, progress)?;
     let layers = progress.step("the image by layer", || {
         parts.store.build_again(&parts.base, &parts.onepod, &parts.source)
     })?;
@@ -177,8 +175,12 @@ impl Parts {
         })
     }
 
-    fn image(&self) -> Result<Image> {
-        self.store.front_end(&self.base, &self.onepod, &self.source)
+    fn unpacked(&self, repo: &Repo, progress: &mut Progress) -> Result<Unpacked> {
+        let step = format!("front-end image {} with them, unpacked", repo.release);
+        progress.step(&step, || {
+            let image = self.store.front_end(&self.base, &self.onepod, &self.source)?;
+            image.unpack(&self.store)
+        })
     }
 }
 

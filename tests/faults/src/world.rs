@@ -270,10 +270,15 @@ pub fn call_as(session: &str, method: &str, arguments: &[Value<'_>]) -> Result<S
 
 /// A login through FireEdge.
 pub fn login_as(user: &str, password: &str) -> Result<()> {
+    log_in(user, password).map(|_| ())
+}
+
+/// The same, for FireEdge's answer, which has the session's token.
+pub fn log_in(user: &str, password: &str) -> Result<String> {
     let body = json!({"user": user, "token": password}).to_string();
     let (code, answer) = http::post(FIREEDGE.parse()?, "/fireedge/api/auth", "application/json", &body)?;
     ensure!(code == 200, "a login through FireEdge: HTTP {code}: {answer}");
-    Ok(())
+    Ok(answer)
 }
 
 /// The path itself when it is a file, else all files below; links are not followed.

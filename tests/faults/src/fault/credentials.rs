@@ -10,7 +10,7 @@ use faults::wait::{Look, pause, until};
 use faults::world::{World, call_as, files_below, hexadecimal, word};
 
 /// The kubelet has brought the Secret; from then on this long.
-const NOTICED: Duration = Duration::from_secs(30);
+pub(super) const NOTICED: Duration = Duration::from_secs(30);
 
 /// Oneadmin's password changes in the Secret of a running front-end.
 pub(super) fn oneadmin(world: &mut World) -> Result<String> {

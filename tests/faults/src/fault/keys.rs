@@ -3,23 +3,21 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use faults::front_end::Container;
 use faults::http;
 use faults::process;
 use faults::wait::{Look, until};
-use faults::world::{World, word};
-use serde_json::{Value, json};
+use faults::world::{World, log_in, word};
+use serde_json::Value;
 
-use super::credentials::untouched;
+use super::credentials::{NOTICED, untouched};
 
-/// The kubelet has brought the Secret; from then on this long.
-const NOTICED: Duration = Duration::from_secs(30);
 const FIREEDGE: ([u8; 4], u16) = ([127, 0, 0, 1], 2616);
 /// The agent's socket in the container.
-const AGENT: &str = "SSH_AUTH_SOCK=/run/one/ssh-agent.sock";
+const AGENT: (&str, &str) = ("SSH_AUTH_SOCK", "/run/one/ssh-agent.sock");
 
 /// FireEdge's key changes: it starts again with it, and what the old one signed is worth nothing.
 pub(super) fn fireedge(world: &mut World) -> Result<String> {
@@ -55,9 +53,7 @@ pub(super) fn fireedge(world: &mut World) -> Result<String> {
 
 /// Logs in as oneadmin through FireEdge, for the token.
 fn session(world: &World) -> Result<String> {
-    let body = json!({"user": "oneadmin", "token": world.oneadmin}).to_string();
-    let (code, text) = http::post(FIREEDGE.into(), "/fireedge/api/auth", "application/json", &body)?;
-    ensure!(code == 200, "a login through FireEdge: HTTP {code}");
+    let text = log_in("oneadmin", &world.oneadmin)?;
     // The body comes in one chunk, with its length before and a zero after it.
     let object = text
         .find('{')
@@ -136,9 +132,9 @@ pub(super) fn ssh(world: &mut World) -> Result<String> {
 fn agent_has(front_end: &Container, key: &Key) -> Result<()> {
     let identity = key.identity()?;
     until("the agent with the key of the Secret alone", NOTICED, || {
-        let (_, said) = front_end.exec(&["/usr/bin/env", AGENT, "/usr/bin/ssh-add", "-L"])?;
-        let lines: Vec<&str> = said.lines().collect();
-        Ok(if lines.len() == 1 && said.contains(&identity) {
+        let said = front_end.exec_with(&[AGENT], &["/usr/bin/ssh-add", "-L"])?;
+        let lines: Vec<&str> = said.out.lines().collect();
+        Ok(if lines.len() == 1 && said.out.contains(&identity) {
             Look::Seen(())
         } else {
             Look::NotYet(format!("{} keys", lines.len()))
