@@ -9,8 +9,7 @@
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH
 [[ ! -e /run/secrets/apt ]] || export APT_CONFIG=/run/secrets/apt
-# The newest C library that the hypervisors' systems have which OpenNebula 7 supports at the least: AlmaLinux 9 and RHEL 9.
-# Programs in the remotes are copied to them.
+# The C library of the oldest systems for hypervisors, AlmaLinux 9 and RHEL 9: programs in the remotes are copied to them.
 oldest_glibc=2.34
 
 die() { echo "install.sh: $*" >&2; exit 1; }
