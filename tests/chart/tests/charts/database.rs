@@ -52,13 +52,10 @@ fn the_front_end_is_told_of_the_one_outside() {
     ] {
         assert_eq!(settings[name], value, "{name}");
     }
-    let pod = find(&objects, "StatefulSet", "opennebula")
-        .pod()
-        .unwrap()
-        .to_string();
-    assert!(
-        pod.contains(r#""secretName":"db""#) && pod.contains(r#"{"key":"pw","path":"password"}"#),
-        "{pod}"
+    let pod = find(&objects, "StatefulSet", "opennebula").pod().unwrap();
+    assert_eq!(
+        crate::secrets::files(pod, "database-secret"),
+        ["db/pw=password".to_owned()]
     );
 }
 
@@ -70,7 +67,7 @@ fn two_are_refused() {
             "Two databases are chosen",
             "mariadb.enabled",
             "externalDatabase.host is \"db.example.org\"",
-            "Set mariadb.enabled=false",
+            "mariadb.enabled=false switches",
         ],
     );
 }
@@ -81,7 +78,7 @@ fn none_is_refused() {
         &json!({"mariadb": {"enabled": false}}),
         &[
             "No database is chosen",
-            "mariadb.enabled is false",
+            "mariadb.enabled and mariadbOperator.enabled are false",
             "externalDatabase.host is empty",
         ],
     );
