@@ -172,11 +172,7 @@ fn other_passwords_are_no_values() {
         ),
         (
             json!({"mariadb": {"auth": {"password": "x"}}}),
-            ["password", "not allowed"],
-        ),
-        (
-            json!({"mariadb": {"auth": {"rootPassword": "x"}}}),
-            ["rootPassword", "not allowed"],
+            ["mariadb.auth.password", "mariadb.auth.existingSecret"],
         ),
         (
             json!({"opennebula": {"adminPassword": "x", "existingSecret": "mine"}}),
