@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::verbs::{EXIT_USAGE, check, logs, probe, restart, run, secrets, status, verify};
+use crate::verbs::{EXIT_USAGE, check, discover, logs, probe, restart, run, secrets, status, verify};
 
 /// PID 1 of the OpenNebula image: prepares the front-end, supervises its services, and answers for their health
 #[derive(Debug, Parser)]
@@ -14,7 +14,7 @@ use crate::verbs::{EXIT_USAGE, check, logs, probe, restart, run, secrets, status
     version,
     about,
     after_help = "\
-Everything but `run` and `secrets` is for people and probes, inside of the container:
+Everything but `run`, `secrets` and `discover` is for people and probes, inside of the container:
 
   kubectl exec opennebula-0 -- onepod status      what runs, and what is wrong
   kubectl exec opennebula-0 -- onepod logs oned   what it said last
@@ -112,6 +112,20 @@ Exit codes:
 Examples:
   onepod secrets --key opennebula/password=password --key opennebula/one_key=hex64")]
     Secrets(secrets::Args),
+    /// Write the address of monitord's load balancer into a file, once there is one (the chart's init container)
+    #[command(after_help = "\
+It needs a service account that may get and watch that one Service. Where there is no address in
+time, the file is empty: in OPENNEBULA_MONITOR_ADDRESS_FILE that stands for auto.
+
+Exit codes:
+   0  the file is written: with the address, or empty with a warning
+   1  it could not be written, or the service account may not read the Service
+  64  there is no such Service, it is not of type LoadBalancer, or an argument cannot be used
+
+Examples:
+  onepod discover --service opennebula-monitord --output /run/monitord/address
+  onepod discover --namespace cloud --service opennebula-monitord --output address --timeout 10s")]
+    Discover(discover::Args),
     /// Run the services of one file without preparing anything, to try a services.toml
     #[command(hide = true)]
     Supervise(run::SuperviseArgs),

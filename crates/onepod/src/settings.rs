@@ -201,31 +201,31 @@ impl Settings {
         &self.rows
     }
 
-    /// The files that settings are read from (`…_FILE`): the setting's name and the path. A mounted Secret changes
-    /// them under a running container.
+    /// The files that settings are read from (`…_FILE`) and that a mounted Secret changes under a running container: the
+    /// setting's name and the path.
     #[must_use]
     pub fn secret_files(&self) -> Vec<(&'static str, PathBuf)> {
         self.files.clone()
     }
 
-    /// The same settings with what their files hold now. The file of `ONEPOD_CONFIG` is not read again: what it says
-    /// is in OpenNebula's files since the start.
+    /// The same settings with what their files hold now. The files of `ONEPOD_CONFIG` and of monitord's address are not
+    /// read again: what they say is in OpenNebula's files since the start.
     pub fn reread(&self) -> Result<Self, Mistakes> {
         let source = Arc::clone(&self.source);
         let mut mistakes = Vec::new();
         let environment = source
             .environment
             .iter()
-            .filter(|(name, _)| name != "ONEPOD_CONFIG");
+            .filter(|(name, _)| !name.to_str().is_some_and(is_read_once));
         let raw = raw::read(environment.cloned(), &mut mistakes);
         let mut fresh = resolve::resolve(&raw, &source, mistakes)?;
-        let config = |row: &&Row| row.name == "ONEPOD_CONFIG";
-        if let (Some(new), Some(old)) = (
-            fresh.rows.iter_mut().find(|row| config(&&**row)),
-            self.rows.iter().find(config),
-        ) {
-            new.clone_from(old);
+        // Both are in the order of the table.
+        for (new, old) in fresh.rows.iter_mut().zip(&self.rows) {
+            if is_read_once(new.name) {
+                new.clone_from(old);
+            }
         }
+        fresh.monitor_address.clone_from(&self.monitor_address);
         fresh.config.clone_from(&self.config);
         fresh.overrides.clone_from(&self.overrides);
         Ok(fresh)
@@ -337,6 +337,12 @@ fn settle_in(
     let mut mistakes = Vec::new();
     let raw = raw::read(source.environment.iter().cloned(), &mut mistakes);
     resolve::resolve(&raw, &source, mistakes)
+}
+
+/// Whether a variable stands in OpenNebula's files since the start and is not read again.
+fn is_read_once(variable: &str) -> bool {
+    let setting = variable.strip_suffix("_FILE").unwrap_or(variable);
+    matches!(setting, "ONEPOD_CONFIG" | "OPENNEBULA_MONITOR_ADDRESS")
 }
 
 /// The name that the kernel gives this pod.

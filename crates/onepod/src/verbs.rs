@@ -8,6 +8,8 @@ use crate::cli::{Cli, Verb};
 use crate::supervisor::beat;
 
 pub mod check;
+pub mod discover;
+mod kubernetes;
 pub mod logs;
 pub mod probe;
 pub mod restart;
@@ -33,6 +35,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Verb::Logs(args) => block_on(logs::run(args)),
         Verb::Verify(args) => block_on(verify::run(args)),
         Verb::Secrets(args) => block_on(secrets::run(args)),
+        Verb::Discover(args) => block_on(discover::run(args)),
         Verb::Supervise(args) => block_on(run::supervise_only(args)),
     }
 }

@@ -150,6 +150,64 @@ fn help_of_logs() {
 }
 
 #[test]
+fn help_of_discover() {
+    insta::assert_snapshot!(help(Some("discover")), @r"
+    Write the address of monitord's load balancer into a file, once there is one (the chart's init
+    container)
+
+    Usage: onepod discover [OPTIONS] --service <NAME> --output <FILE>
+
+    Options:
+          --service <NAME>    Name of the Service, which must be of type `LoadBalancer`
+          --output <FILE>     File for the address; it is replaced in one step
+          --namespace <NAME>  Namespace of the Service; in a pod its own when left out
+          --timeout <TIME>    How long to wait for the address, for example 90s or 2m [default: 2m]
+      -h, --help              Print help
+
+    It needs a service account that may get and watch that one Service. Where there is no address in
+    time, the file is empty: in OPENNEBULA_MONITOR_ADDRESS_FILE that stands for auto.
+
+    Exit codes:
+       0  the file is written: with the address, or empty with a warning
+       1  it could not be written, or the service account may not read the Service
+      64  there is no such Service, it is not of type LoadBalancer, or an argument cannot be used
+
+    Examples:
+      onepod discover --service opennebula-monitord --output /run/monitord/address
+      onepod discover --namespace cloud --service opennebula-monitord --output address --timeout 10s
+    ");
+}
+
+#[test]
+fn discover_takes_a_service_a_file_and_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let given = |service: &str, output: &str, timeout: &str| {
+        let output = dir.path().join(output).display().to_string();
+        let arguments = [("service", service), ("output", &output), ("timeout", timeout)];
+        let arguments = arguments.map(|(name, value)| format!("--{name}={value}"));
+        let line = ["onepod", "discover"].map(str::to_owned);
+        Cli::try_parse_from(line.into_iter().chain(arguments)).map_err(|error| error.to_string())
+    };
+    for timeout in ["1s", "90s", "2m", "1m30s", "24h"] {
+        let parsed = given("opennebula-monitord", "address", timeout);
+        assert!(parsed.is_ok(), "{timeout}: {parsed:?}");
+    }
+    for timeout in ["90", "-2m", "0s", "25h", "soon"] {
+        let error = given("opennebula-monitord", "address", timeout).unwrap_err();
+        assert!(error.contains("from 1s to 24h"), "{timeout}: {error}");
+    }
+    for service in ["Monitord", "a.b", "-a", "a-", "../secrets/x", &"x".repeat(64)] {
+        let error = given(service, "address", "2m").unwrap_err();
+        assert!(error.contains("1 to 63 lower-case letters"), "{service}: {error}");
+    }
+    assert!(given("", "address", "2m").is_err() && given("a", "address", "").is_err());
+    for (output, reason) in [("absent/address", "mount a volume there"), ("", "is a directory")] {
+        let error = given("opennebula-monitord", output, "2m").unwrap_err();
+        assert!(error.contains(reason), "{output}: {error}");
+    }
+}
+
+#[test]
 fn help_of_probe() {
     insta::assert_snapshot!(help(Some("probe")), @r"
     Ask the running pod for its health

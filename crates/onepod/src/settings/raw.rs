@@ -35,12 +35,13 @@ impl Raw {
         self.values.get(name)
     }
 
-    /// The files that values came from, by the name of the setting.
+    /// The files that values came from and that change under a running container, by the name of the setting. A line
+    /// is read once, at the start.
     pub(super) fn files(&self) -> Vec<(&'static str, PathBuf)> {
         self.values
             .iter()
             .filter_map(|(name, given)| match &given.origin {
-                Origin::File { path, .. } => Some((*name, path.clone())),
+                Origin::File { path, .. } if !is_line(name) => Some((*name, path.clone())),
                 _ => None,
             })
             .collect()
@@ -50,6 +51,11 @@ impl Raw {
     pub(super) fn mentions(&self, name: &str) -> bool {
         self.values.contains_key(name) || self.unusable.contains(name)
     }
+}
+
+/// Whether that setting is a line.
+fn is_line(name: &str) -> bool {
+    table::find(name).is_some_and(|setting| setting.kind == Kind::Line)
 }
 
 /// Whether a variable of that name is read or judged here.
@@ -79,7 +85,7 @@ pub(super) fn read(
             mistakes.push(Mistake::new(variable.clone(), Origin::Environment, problem, next));
         }
         let given = match (setting.kind, text, file) {
-            (Kind::Secret | Kind::Text, Some(_), Some(path)) => Err(Mistake::new(
+            (Kind::Secret | Kind::Text | Kind::Line, Some(_), Some(path)) => Err(Mistake::new(
                 setting.name,
                 Origin::file(variable, Path::new(path)),
                 format!("both {0} and {0}_FILE are set", setting.name),
@@ -87,6 +93,7 @@ pub(super) fn read(
             )),
             (Kind::Secret, None, Some(path)) => from_file(setting.name, Path::new(path)).map(Some),
             (Kind::Text, None, Some(path)) => text_file(setting.name, Path::new(path)),
+            (Kind::Line, None, Some(path)) => line_file(setting.name, Path::new(path)),
             (kind, Some(text), _) => from_environment(setting.name, kind, text),
             (_, None, _) => continue,
         };
@@ -113,8 +120,32 @@ fn text_file(setting: &'static str, path: &Path) -> Result<Option<Given>, Mistak
     from_file(setting, path).map(Some)
 }
 
+/// Reads a line from its file; blanks around it are not part of it, and a file with nothing else is as good as none.
+fn line_file(setting: &'static str, path: &Path) -> Result<Option<Given>, Mistake> {
+    let Given { text, origin } = whole_file(setting, path)?;
+    let text = text.trim().to_owned();
+    Ok((!text.is_empty()).then_some(Given { text, origin }))
+}
+
 /// Reads a secret or a text from its file; one line feed at the end is not part of it.
 pub(super) fn from_file(setting: &'static str, path: &Path) -> Result<Given, Mistake> {
+    let Given { mut text, origin } = whole_file(setting, path)?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    if text.is_empty() {
+        return Err(Mistake::new(
+            setting,
+            origin,
+            "the file is empty",
+            "Write the value into it, or leave the variable out.",
+        ));
+    }
+    Ok(Given { text, origin })
+}
+
+/// Reads all of a setting's file.
+fn whole_file(setting: &'static str, path: &Path) -> Result<Given, Mistake> {
     let origin = Origin::file(format!("{setting}_FILE"), path);
     let mistake = |problem: String, next: &str| Mistake::new(setting, origin.clone(), problem, next);
     if path.as_os_str().is_empty() {
@@ -129,21 +160,12 @@ pub(super) fn from_file(setting: &'static str, path: &Path) -> Result<Given, Mis
             "Mount it there, readable for this user.",
         )
     })?;
-    let mut text = String::from_utf8(bytes).map_err(|_| {
+    let text = String::from_utf8(bytes).map_err(|_| {
         mistake(
             "the file is not UTF-8 text".into(),
             "Write the value itself into the file.",
         )
     })?;
-    if text.ends_with('\n') {
-        text.pop();
-    }
-    if text.is_empty() {
-        return Err(mistake(
-            "the file is empty".into(),
-            "Write the value into it, or leave the variable out.",
-        ));
-    }
     Ok(Given { text, origin })
 }
 
@@ -173,19 +195,21 @@ fn from_environment(name: &'static str, kind: Kind, text: &OsStr) -> Result<Opti
         ));
     };
     match (kind, text) {
-        (Kind::Plain | Kind::Text, "") => Ok(None),
+        (Kind::Plain | Kind::Line | Kind::Text, "") => Ok(None),
         (Kind::Secret, "") => Err(Mistake::new(
             name,
             Origin::Environment,
             "the value is empty",
             format!("Give a value, or leave {name} out."),
         )),
-        (Kind::Plain, text) if text.starts_with("tcp://") || text.starts_with("udp://") => Err(Mistake::new(
-            name,
-            Origin::Environment,
-            format!("\"{text}\" is a service link"),
-            SERVICE_LINKS,
-        )),
+        (Kind::Plain | Kind::Line, text) if text.starts_with("tcp://") || text.starts_with("udp://") => {
+            Err(Mistake::new(
+                name,
+                Origin::Environment,
+                format!("\"{text}\" is a service link"),
+                SERVICE_LINKS,
+            ))
+        }
         (_, text) => Ok(Some(Given {
             text: text.to_owned(),
             origin: Origin::Environment,

@@ -22,9 +22,10 @@ const HEAD: &str = "\
 
 # Configuration
 
-Everything is set by the environment of the container; secrets and texts can be files instead. `onepod check` judges the
-settings and prints what a start would do with them, `onepod check --diff` what would change in OpenNebula's files, and
-`onepod schema` the JSON Schema of the file that `ONEPOD_CONFIG` names. All of them work without a volume and as any user.
+Everything is set by the environment of the container; secrets, texts and monitord's address can be files instead.
+`onepod check` judges the settings and prints what a start would do with them, `onepod check --diff` what would change in
+OpenNebula's files, and `onepod schema` the JSON Schema of the file that `ONEPOD_CONFIG` names. All of them work without a
+volume and as any user.
 
 ## Environment
 

@@ -88,7 +88,7 @@ pub(super) fn resolve(raw: &Raw, source: &Arc<Source>, mistakes: Vec<Mistake>) -
 fn row(setting: &'static table::Setting, raw: &Raw, hostname: &str) -> Row {
     let given = raw.get(setting.name);
     let value = match (setting.kind, given) {
-        (Kind::Plain, Some(given)) => given.text.clone(),
+        (Kind::Plain | Kind::Line, Some(given)) => given.text.clone(),
         (Kind::Text, Some(given)) => match given.text.lines().count() {
             1 => "1 line".to_owned(),
             many => format!("{many} lines"),

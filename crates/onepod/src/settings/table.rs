@@ -14,7 +14,7 @@ pub struct Setting {
     pub default: &'static str,
     /// One sentence for the reference.
     pub description: &'static str,
-    /// Whether it is a secret, whose value is never shown. Of secrets and texts, `NAME_FILE` works as well.
+    /// Whether it is a secret, whose value is never shown. Of all but plain ones, `NAME_FILE` works as well.
     pub kind: Kind,
 }
 
@@ -23,6 +23,8 @@ pub struct Setting {
 pub enum Kind {
     /// May be shown.
     Plain,
+    /// One line that may be shown; can be given as a file, where an empty one stands for "not given".
+    Line,
     /// Lines that may be shown; can be given as a file.
     Text,
     /// May never be shown; can be given as a file.
@@ -112,8 +114,8 @@ pub const TABLE: &[Setting] = &[
     Setting {
         name: "OPENNEBULA_MONITOR_ADDRESS",
         default: "auto",
-        description: "Address to which hypervisors send monitoring data, TCP and UDP 4124 (NETWORK/MONITOR_ADDRESS in monitord.conf).",
-        kind: Kind::Plain,
+        description: "Address to which hypervisors send monitoring data, TCP and UDP 4124 (NETWORK/MONITOR_ADDRESS in monitord.conf). auto: the address from which the front-end's ssh connection comes. An empty file stands for auto.",
+        kind: Kind::Line,
     },
     Setting {
         name: "ONEPOD_LISTEN",
@@ -182,7 +184,7 @@ pub fn reference() -> String {
     {
         let file = match kind {
             Kind::Plain => String::new(),
-            Kind::Secret | Kind::Text => format!(" or `{name}_FILE`"),
+            Kind::Line | Kind::Secret | Kind::Text => format!(" or `{name}_FILE`"),
         };
         let _ = writeln!(text, "| `{name}`{file} | {default} | {description} |");
     }

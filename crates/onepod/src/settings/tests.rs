@@ -359,6 +359,74 @@ fn host_keys_come_as_text_or_file_and_an_empty_file_is_none() {
 }
 
 #[test]
+fn monitords_address_comes_from_a_file_and_an_empty_one_stands_for_auto() {
+    let dir = TempDir::new().unwrap();
+    for (content, address) in [
+        ("192.0.2.7", "192.0.2.7"),
+        (" 2001:db8::7 \n", "2001:db8::7"),
+        ("lb-1.example.org\n\n", "lb-1.example.org"),
+        ("", "auto"),
+        ("\n", "auto"),
+        (" \t\n", "auto"),
+    ] {
+        let path = file(&dir, "address", content.as_bytes());
+        let settings = settle_test(&[("OPENNEBULA_MONITOR_ADDRESS_FILE", &path)]).unwrap();
+        assert_eq!(settings.monitor_address(), address, "{content:?}");
+        let row = settings
+            .rows()
+            .iter()
+            .find(|row| row.name == "OPENNEBULA_MONITOR_ADDRESS")
+            .unwrap();
+        let origin = match address {
+            "auto" => "not set".to_owned(),
+            _ => format!("OPENNEBULA_MONITOR_ADDRESS_FILE={path}"),
+        };
+        assert_eq!(
+            (row.value.as_str(), row.origin.to_string()),
+            (address, origin),
+            "{content:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_without_monitords_address_in_it_is_a_mistake() {
+    let dir = TempDir::new().unwrap();
+    let path = file(&dir, "address", b"192.0.2.7:4124\n");
+    let text = mistakes(&[("OPENNEBULA_MONITOR_ADDRESS_FILE", &path)]);
+    assert!(
+        text.contains(&format!(
+            "OPENNEBULA_MONITOR_ADDRESS (OPENNEBULA_MONITOR_ADDRESS_FILE={path}): "
+        )) && text.contains("without a port"),
+        "{text}"
+    );
+    let both = mistakes(&[
+        ("OPENNEBULA_MONITOR_ADDRESS_FILE", &path),
+        ("OPENNEBULA_MONITOR_ADDRESS", "192.0.2.7"),
+    ]);
+    assert!(
+        both.contains("both OPENNEBULA_MONITOR_ADDRESS and OPENNEBULA_MONITOR_ADDRESS_FILE are set"),
+        "{both}"
+    );
+    let absent = mistakes(&[("OPENNEBULA_MONITOR_ADDRESS_FILE", "/nonexistent/address")]);
+    assert!(absent.contains("the file cannot be read"), "{absent}");
+    let link = mistakes(&[("OPENNEBULA_MONITOR_ADDRESS", "tcp://10.96.0.18:4124")]);
+    assert!(link.contains("is a service link"), "{link}");
+}
+
+#[test]
+fn monitords_address_stays_what_it_was_at_the_start() {
+    let dir = TempDir::new().unwrap();
+    let path = file(&dir, "address", b"192.0.2.7\n");
+    let settings = settle_test(&[("OPENNEBULA_MONITOR_ADDRESS_FILE", &path)]).unwrap();
+    assert_eq!(settings.secret_files(), [], "there is nothing to watch");
+    fs::write(&path, "not an address").unwrap();
+    let again = settings.reread().unwrap();
+    assert_eq!(again.monitor_address(), "192.0.2.7");
+    assert_eq!(again.rows(), settings.rows());
+}
+
+#[test]
 fn a_file_without_an_end_is_a_mistake() {
     let text = mistakes(&[("ONE_KEY_FILE", "/dev/zero"), ("ONEPOD_CONFIG", "/dev/zero")]);
     assert_eq!(

@@ -5,13 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Duration;
-
-use kube::config::Config;
 
 use self::error::SecretsError;
 use self::reconcile::{Outcome, Reconciler};
 use self::request::{KeyRequest, Label, Plan};
+use crate::verbs::kubernetes::{self, REQUEST_TIMEOUT};
 use crate::verbs::{EXIT_USAGE, complain, say};
 
 mod error;
@@ -20,9 +18,6 @@ mod reconcile;
 mod request;
 #[cfg(test)]
 mod tests;
-
-/// Time limit of one request to the Kubernetes API.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Arguments of `onepod secrets`.
 #[derive(Debug, clap::Args)]
@@ -73,24 +68,9 @@ async fn connect(
     namespace: Option<String>,
     labels: BTreeMap<String, String>,
 ) -> Result<Reconciler, SecretsError> {
-    let mut config = configuration().await?;
-    config.connect_timeout = Some(REQUEST_TIMEOUT);
+    let mut config = kubernetes::configuration().await?;
     config.read_timeout = Some(REQUEST_TIMEOUT);
-    config.write_timeout = Some(REQUEST_TIMEOUT);
-    // What is worth repeating is decided in one place, `reconcile`.
-    config.default_retry = false;
     Reconciler::new(config, namespace, labels)
-}
-
-/// The pod's service account where there is one, and otherwise the kubeconfig of whoever tries this by hand.
-async fn configuration() -> Result<Config, SecretsError> {
-    if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
-        Config::incluster().map_err(SecretsError::ServiceAccount)
-    } else {
-        Config::infer()
-            .await
-            .map_err(|e| SecretsError::Kubeconfig(Box::new(e)))
-    }
 }
 
 fn sentence(name: &str, outcome: &Outcome) -> String {

@@ -7,6 +7,7 @@
 )]
 
 mod browser;
+mod discover;
 mod endings;
 mod endpoint;
 mod logs;

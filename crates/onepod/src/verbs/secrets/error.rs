@@ -1,24 +1,13 @@
 //! Why a Secret could not be made, with the next step. No error carries a value.
 
-use std::error::Error;
-
-use kube::config::{InClusterError, InferConfigError};
+use crate::verbs::kubernetes::{ConnectError, chain};
 
 /// Why the verb failed, for one Secret or as a whole.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SecretsError {
-    /// In a pod without a usable service account.
-    #[error(
-        "cannot use the pod's service account: {0}; the pod needs automountServiceAccountToken: true, since making \
-         Secrets goes through the Kubernetes API"
-    )]
-    ServiceAccount(#[source] InClusterError),
-    /// Outside a pod without a usable kubeconfig.
-    #[error("not in a pod (KUBERNETES_SERVICE_HOST is not set), and there is no usable kubeconfig: {}", chain(.0.as_ref()))]
-    Kubeconfig(#[source] Box<InferConfigError>),
-    /// The client could not be set up, its TLS for example.
-    #[error("cannot set up the client of the Kubernetes API: {}", chain(.0.as_ref()))]
-    Client(#[source] Box<kube::Error>),
+    /// There is no way to the Kubernetes API.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// RBAC does not allow a request.
     #[error(
         "the service account may not {verb} Secret {secret} in namespace {namespace}: {role}. The API server says: {message}"
@@ -89,19 +78,4 @@ pub(super) enum SecretsError {
         key: String,
         reason: String,
     },
-}
-
-/// An error with what caused it, joined by colons; what an outer one already says is not repeated.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = inner.source();
-    }
-    text
 }

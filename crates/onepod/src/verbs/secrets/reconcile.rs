@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret as Object;
+use kube::Config;
 use kube::api::{Api, Patch, PatchParams, PostParams};
-use kube::{Client, Config};
 use serde_json::json;
 
 use super::error::SecretsError;
 use super::kind::Kind;
+use crate::verbs::kubernetes::{self, is_outage, missing_rule};
 
 /// How often a lost race is tried again.
 const RACES: u32 = 10;
@@ -63,9 +64,8 @@ impl Reconciler {
         labels: BTreeMap<String, String>,
     ) -> Result<Self, SecretsError> {
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-        let client = Client::try_from(config).map_err(|e| SecretsError::Client(Box::new(e)))?;
         Ok(Self {
-            api: Api::namespaced(client, &namespace),
+            api: Api::namespaced(kubernetes::client(config)?, &namespace),
             namespace,
             labels,
             pause: Duration::from_millis(250),
@@ -213,7 +213,9 @@ impl Reconciler {
             404 if verb == "patch" => Failure::Race,
             401 => Failure::Final(SecretsError::Unauthorized { message }),
             403 => {
-                let role = missing_rule(verb, &secret);
+                // Kubernetes cannot restrict `create` by name: the object has none yet.
+                let name = Some(secret.as_str()).filter(|_| verb != "create");
+                let role = missing_rule(verb, "secrets", name);
                 Failure::Final(SecretsError::Forbidden {
                     verb,
                     secret,
@@ -222,7 +224,7 @@ impl Reconciler {
                     message,
                 })
             }
-            429 | 500..=599 => Failure::Outage(SecretsError::Refused {
+            code if is_outage(code) => Failure::Outage(SecretsError::Refused {
                 verb,
                 secret,
                 namespace,
@@ -238,14 +240,4 @@ impl Reconciler {
             }),
         }
     }
-}
-
-/// The rule that a Role needs for `verb`. Kubernetes cannot restrict `create` by name: the object has none yet.
-fn missing_rule(verb: &str, secret: &str) -> String {
-    let names = if verb == "create" {
-        String::new()
-    } else {
-        format!(", resourceNames: [{secret}]")
-    };
-    format!("its Role lacks the rule apiGroups: [\"\"], resources: [secrets]{names}, verbs: [{verb}]")
 }

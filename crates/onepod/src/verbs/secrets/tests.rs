@@ -1,15 +1,14 @@
 //! Scenarios of `onepod secrets` against an API server on loopback that keeps Secrets as the real one does: versions,
 //! conflicts, merge patches.
 
-mod api_server;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kube::Config;
 use serde_json::json;
 
-use self::api_server::ApiServer;
 use super::*;
+use crate::verbs::kubernetes::api_server::ApiServer;
 
 const NAMESPACE: &str = "cloud";
 

@@ -1,6 +1,8 @@
-//! The part of the Kubernetes API that Secrets need, over real HTTP on loopback.
+//! The part of the Kubernetes API that the verbs need, over real HTTP on loopback: here Secrets and the failures that tests
+//! ask for, beside it Services and the watch on them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
@@ -12,7 +14,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use self::services::Services;
+
+mod services;
 
 type Hook = Box<dyn FnOnce(&ApiServer) + Send>;
 
@@ -22,6 +29,7 @@ type Failure = (&'static str, u16, &'static str, Option<u32>);
 #[derive(Default)]
 struct Store {
     secrets: BTreeMap<(String, String), Value>,
+    services: Services,
     version: u64,
     requests: Vec<String>,
     failures: Vec<Failure>,
@@ -29,19 +37,26 @@ struct Store {
 }
 
 #[derive(Clone)]
-pub(super) struct ApiServer {
+pub(in crate::verbs) struct ApiServer {
     store: Arc<Mutex<Store>>,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// How many watches have begun.
+    watches: watch::Sender<usize>,
 }
 
 impl ApiServer {
-    pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub(in crate::verbs) async fn start() -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub(in crate::verbs) async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let server = Self {
             store: Arc::default(),
             address: listener.local_addr().unwrap(),
             task: Arc::default(),
+            watches: watch::Sender::default(),
         };
         let router = Router::new()
             .route("/api/v1/namespaces/{namespace}/secrets", post(create))
@@ -49,6 +64,7 @@ impl ApiServer {
                 "/api/v1/namespaces/{namespace}/secrets/{name}",
                 get(read).patch(patch),
             )
+            .merge(services::routes())
             .with_state(server.clone());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         *server.task.lock().unwrap() = Some(task);
@@ -56,17 +72,17 @@ impl ApiServer {
     }
 
     /// Ends the server, so that its port refuses connections.
-    pub(super) async fn stop(&self) {
+    pub(in crate::verbs) async fn stop(&self) {
         let task = self.task.lock().unwrap().take().unwrap();
         task.abort();
         let _ = task.await;
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(in crate::verbs) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn secret(&self, namespace: &str, name: &str) -> Option<Value> {
+    pub(in crate::verbs) fn secret(&self, namespace: &str, name: &str) -> Option<Value> {
         self.store
             .lock()
             .unwrap()
@@ -75,7 +91,7 @@ impl ApiServer {
             .cloned()
     }
 
-    pub(super) fn all(&self, namespace: &str) -> Vec<(String, Value)> {
+    pub(in crate::verbs) fn all(&self, namespace: &str) -> Vec<(String, Value)> {
         let store = self.store.lock().unwrap();
         store
             .secrets
@@ -86,13 +102,13 @@ impl ApiServer {
     }
 
     /// A key's value in clear.
-    pub(super) fn value(&self, namespace: &str, name: &str, key: &str) -> String {
+    pub(in crate::verbs) fn value(&self, namespace: &str, name: &str, key: &str) -> String {
         let object = self.secret(namespace, name).unwrap();
         String::from_utf8(STANDARD.decode(object["data"][key].as_str().unwrap()).unwrap()).unwrap()
     }
 
     /// Stores a Secret as somebody else would.
-    pub(super) fn put(&self, namespace: &str, name: &str, data: &[(&str, &str)]) {
+    pub(in crate::verbs) fn put(&self, namespace: &str, name: &str, data: &[(&str, &str)]) {
         let data: BTreeMap<_, _> = data
             .iter()
             .map(|(key, value)| (*key, STANDARD.encode(value)))
@@ -107,13 +123,13 @@ impl ApiServer {
         self.write(namespace, name, object);
     }
 
-    pub(super) fn set_key(&self, namespace: &str, name: &str, key: &str, value: &str) {
+    pub(in crate::verbs) fn set_key(&self, namespace: &str, name: &str, key: &str, value: &str) {
         self.edit(namespace, name, |object| {
             object["data"][key] = json!(STANDARD.encode(value));
         });
     }
 
-    pub(super) fn edit(&self, namespace: &str, name: &str, change: impl FnOnce(&mut Value)) {
+    pub(in crate::verbs) fn edit(&self, namespace: &str, name: &str, change: impl FnOnce(&mut Value)) {
         let mut object = self.secret(namespace, name).unwrap();
         change(&mut object);
         self.write(namespace, name, object);
@@ -130,11 +146,11 @@ impl ApiServer {
     }
 
     /// Runs once, after the next read has been answered from the store and before its answer is sent.
-    pub(super) fn after_get(&self, hook: impl FnOnce(&Self) + Send + 'static) {
+    pub(in crate::verbs) fn after_get(&self, hook: impl FnOnce(&Self) + Send + 'static) {
         self.store.lock().unwrap().after_get.push_back(Box::new(hook));
     }
 
-    pub(super) fn fail_always(&self, method: &'static str, status: u16, message: &'static str) {
+    pub(in crate::verbs) fn fail_always(&self, method: &'static str, status: u16, message: &'static str) {
         self.store
             .lock()
             .unwrap()
@@ -142,7 +158,13 @@ impl ApiServer {
             .push((method, status, message, None));
     }
 
-    pub(super) fn fail_times(&self, method: &'static str, status: u16, message: &'static str, times: u32) {
+    pub(in crate::verbs) fn fail_times(
+        &self,
+        method: &'static str,
+        status: u16,
+        message: &'static str,
+        times: u32,
+    ) {
         self.store
             .lock()
             .unwrap()
@@ -150,22 +172,22 @@ impl ApiServer {
             .push((method, status, message, Some(times)));
     }
 
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(in crate::verbs) fn requests(&self) -> Vec<String> {
         self.store.lock().unwrap().requests.clone()
     }
 
-    pub(super) fn forget_requests(&self) {
+    pub(in crate::verbs) fn forget_requests(&self) {
         self.store.lock().unwrap().requests.clear();
     }
 
     /// Notes the request; the answer is what to fail with, if anything.
-    fn begin(&self, method: &Method, uri: &Uri) -> Option<Response> {
+    fn begin(&self, method: &str, uri: &Uri) -> Option<Response> {
         let mut store = self.store.lock().unwrap();
         store.requests.push(format!("{method} {}", uri.path()));
         let failure = store
             .failures
             .iter_mut()
-            .find(|f| f.0 == method.as_str() && f.3 != Some(0))?;
+            .find(|f| f.0 == method && f.3 != Some(0))?;
         if let Some(left) = &mut failure.3 {
             *left -= 1;
         }
@@ -179,7 +201,7 @@ async fn read(
     method: Method,
     uri: Uri,
 ) -> Response {
-    if let Some(failure) = server.begin(&method, &uri) {
+    if let Some(failure) = server.begin(method.as_str(), &uri) {
         return failure;
     }
     let found = server.secret(&namespace, &name);
@@ -200,7 +222,7 @@ async fn create(
     uri: Uri,
     Json(mut object): Json<Value>,
 ) -> Response {
-    if let Some(failure) = server.begin(&method, &uri) {
+    if let Some(failure) = server.begin(method.as_str(), &uri) {
         return failure;
     }
     let name = object["metadata"]["name"].as_str().unwrap().to_owned();
@@ -219,7 +241,7 @@ async fn patch(
     headers: axum::http::HeaderMap,
     Json(change): Json<Value>,
 ) -> Response {
-    if let Some(failure) = server.begin(&method, &uri) {
+    if let Some(failure) = server.begin(method.as_str(), &uri) {
         return failure;
     }
     assert_eq!(headers["content-type"], "application/merge-patch+json");
@@ -261,6 +283,7 @@ fn status(code: u16, message: &str) -> Response {
         403 => "Forbidden",
         404 => "NotFound",
         409 => "Conflict",
+        410 => "Expired",
         _ => "",
     };
     let body = json!({
