@@ -48,12 +48,13 @@ fn adapted(onepod: &Value) -> Result<Value> {
     let sections: Map<String, Value> = sections
         .iter()
         .map(|(name, section)| {
-            let mut section = without_descriptions(section);
+            let mut section = adapted_schema(section);
             // Only the files of OpenNebula's own grammar have names by pattern.
             if section["patternProperties"].is_object()
                 && let Some(section) = section.as_object_mut()
             {
-                section.insert("propertyNames".to_owned(), json!({"pattern": NAMES}));
+                let others = section.remove("additionalProperties").unwrap_or(json!(true));
+                by_pattern(section, NAMES, others);
             }
             (name.clone(), section)
         })
@@ -61,17 +62,39 @@ fn adapted(onepod: &Value) -> Result<Value> {
     Ok(json!({"type": "object", "additionalProperties": false, "properties": sections}))
 }
 
-fn without_descriptions(schema: &Value) -> Value {
-    match schema {
-        Value::Object(fields) if fields.contains_key("not") => refusal(fields),
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(name, value)| !(*name == "description" && value.is_string()))
-            .map(|(name, value)| (name.clone(), without_descriptions(value)))
-            .collect(),
-        Value::Array(items) => items.iter().map(without_descriptions).collect(),
-        other => other.clone(),
+/// Without descriptions, and such that Helm says where a wrong name is.
+fn adapted_schema(schema: &Value) -> Value {
+    let fields = match schema {
+        Value::Object(fields) if fields.contains_key("not") => return refusal(fields),
+        Value::Object(fields) => fields,
+        Value::Array(items) => return items.iter().map(adapted_schema).collect(),
+        other => return other.clone(),
+    };
+    let mut adapted: Map<String, Value> = fields
+        .iter()
+        .filter(|(name, value)| !(*name == "description" && value.is_string()))
+        .map(|(name, value)| (name.clone(), adapted_schema(value)))
+        .collect();
+    if let Some(pattern) = fields
+        .get("propertyNames")
+        .and_then(|names| names["pattern"].as_str())
+    {
+        adapted.remove("propertyNames");
+        // Names that are not known: their values are onepod's to judge, beyond that they are no maps.
+        by_pattern(
+            &mut adapted,
+            pattern,
+            json!({"type": ["string", "number", "boolean", "array"]}),
+        );
     }
+    Value::Object(adapted)
+}
+
+/// Refuses names that are not of a pattern. `propertyNames` would do it without a place in Helm's message.
+fn by_pattern(schema: &mut Map<String, Value>, pattern: &str, values: Value) {
+    let patterns = schema.entry("patternProperties").or_insert_with(|| json!({}));
+    patterns[pattern] = values;
+    schema.insert("additionalProperties".to_owned(), json!(false));
 }
 
 /// A refusal that says what to do: `not` alone makes Helm say "'not' failed". The one text that a constant lets through
@@ -101,7 +124,11 @@ mod tests {
                     "PORT": {"not": {}, "description": "Cannot be set here: the probes reach the API at 2633."},
                     "LOG_CALL_FORMAT": {"type": "string", "description": "Format."},
                 },
-                "patternProperties": {},
+                "patternProperties": {"^VM_MAD\\[.*\\]$": {
+                    "type": "object", "properties": {"LIST": {"type": "array"}}, "additionalProperties": {"type": "string"},
+                    "propertyNames": {"pattern": "^[A-Z]+$"},
+                }},
+                "additionalProperties": {"type": ["string", "object"]},
             },
             "sunstone": {"properties": {"description": {"type": "string"}}},
         }})
@@ -133,6 +160,21 @@ mod tests {
             Some(&json!({"type": "string"}))
         );
         assert_eq!(schema["additionalProperties"], false);
+    }
+
+    #[test]
+    fn names_are_refused_where_they_stand() {
+        let schema = adapted(&example()).unwrap();
+        let oned = &schema["properties"]["oned"];
+        assert_eq!(oned["additionalProperties"], false);
+        assert_eq!(
+            oned["patternProperties"][NAMES],
+            json!({"type": ["string", "object"]})
+        );
+        let vector = &oned["patternProperties"]["^VM_MAD\\[.*\\]$"];
+        assert_eq!(vector["additionalProperties"], false);
+        assert!(vector.get("propertyNames").is_none());
+        assert!(vector["patternProperties"]["^[A-Z]+$"]["type"].is_array());
     }
 
     #[test]
