@@ -279,7 +279,6 @@ fn route() -> Value {
         "filters": objects,
         "timeouts": {"type": "object"},
         "additionalRules": objects,
-        "httpsRedirect": {"type": "boolean"},
     }))
 }
 

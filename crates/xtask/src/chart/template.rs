@@ -123,7 +123,7 @@ impl Parser {
             let tokens = match piece {
                 Piece::Comment(line, text) => {
                     for part in text.lines() {
-                        if let Some(paths) = part.trim().strip_prefix("@uses ") {
+                        if let Some((_, paths)) = part.split_once("@uses ") {
                             file.uses
                                 .extend(paths.split_whitespace().map(|path| (line, path.to_owned())));
                         }
@@ -368,7 +368,8 @@ mod tests {
     #[test]
     fn comments_strings_and_raw_strings_may_hold_braces() {
         let file =
-            parse("{{/* }} @no\n@uses a.b c\n*/}}{{ printf \"}} %s\" `}}` }}{{- /* @uses d */ -}}").unwrap();
+            parse("{{/* }} @no\nText. @uses a.b c\n*/}}{{ printf \"}} %s\" `}}` }}{{- /* @uses d */ -}}")
+                .unwrap();
         assert_eq!(file.body.len(), 1);
         let uses: Vec<&str> = file.uses.iter().map(|(_, path)| path.as_str()).collect();
         assert_eq!(uses, ["a.b", "c", "d"]);

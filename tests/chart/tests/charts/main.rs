@@ -9,11 +9,14 @@
     reason = "a test ends at the first surprise, in helper functions too, and says what it left out"
 )]
 
+mod addresses;
 mod compose;
 mod database;
 mod defaults;
+mod earlier;
 mod network;
 mod notes;
+mod operations;
 mod packaging;
 mod pods;
 mod secrets;

@@ -72,6 +72,7 @@ impl<'a> Follower<'a> {
         name.clone_into(&mut self.file);
         for (line, path) in file.uses.iter().filter(|(_, path)| path != "nothing") {
             self.line = *line;
+            let path = path.strip_suffix(".*").unwrap_or(path);
             let path: Names = path.split('.').map(str::to_owned).collect();
             let mut here = Things::from([Thing::Value(Names::new())]);
             for name in &path {
@@ -246,11 +247,27 @@ impl<'a> Follower<'a> {
         changed
     }
 
-    /// What is under a name in things; names that none of them has are wrong.
+    /// What is under a name in things; it is wrong when none of them has it.
     pub(super) fn field(&mut self, things: &Things, name: &str) -> Things {
+        self.below(things, &[name.to_owned()])
+    }
+
+    /// What is under one of some names, all of them when none is known.
+    pub(super) fn lookup(&mut self, things: &Things, names: &Things) -> Things {
+        let names = texts(names);
+        if names.is_empty() {
+            return self.elements(things).1;
+        }
+        self.below(things, &names)
+    }
+
+    fn below(&mut self, things: &Things, names: &[String]) -> Things {
         let mut found = Things::new();
         let mut missing = Vec::new();
-        for thing in things {
+        for (thing, name) in things
+            .iter()
+            .flat_map(|thing| names.iter().map(move |name| (thing, name)))
+        {
             match thing {
                 Thing::Root if name == "Values" => {
                     found.insert(Thing::Value(Names::new()));
@@ -280,15 +297,6 @@ impl<'a> Follower<'a> {
             }
         }
         found
-    }
-
-    /// What is under one of some names, all of them when none is known.
-    pub(super) fn lookup(&mut self, things: &Things, names: &Things) -> Things {
-        let names = texts(names);
-        if names.is_empty() {
-            return self.elements(things).1;
-        }
-        names.iter().flat_map(|name| self.field(things, name)).collect()
     }
 
     /// The names and the elements of maps and lists.

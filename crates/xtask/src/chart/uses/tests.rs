@@ -177,6 +177,11 @@ fn templates_that_are_not_there_or_not_used_are_named() {
 
 #[test]
 fn maps_are_ranged_over_and_taken_apart() {
+    // One of the names leads to a value; which of them is for the render to see.
+    clean(
+        "a: 1\nb:\n  c: 2\n",
+        "{{ range $name := list \"b\" \"x\" }}{{ (get $.Values $name).c }}{{ end }}{{ .Values.a }}",
+    );
     let values = "a:\n  b: 1\n  c: 2\n";
     clean(
         values,
@@ -219,6 +224,10 @@ fn names_that_are_not_known_need_a_comment() {
         &format!("{{{{/* @uses nothing */}}}}{{{{ .Values.a }}}}{template}"),
     );
     clean("a:\n  b: 1\n", &format!("{{{{/* @uses a.b */}}}}{template}"));
+    clean(
+        "a:\n  b: 1\n  c: 1\n",
+        &format!("{{{{/* @uses a.* */}}}}{template}"),
+    );
     assert_eq!(
         found("a: 1\n", "{{ .Values.a }}\n{{/* @uses b */}}"),
         ["t:2: b is used and not declared in values.yaml"]
