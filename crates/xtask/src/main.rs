@@ -4,6 +4,7 @@
 //! how far it is; what can be decided without running anything is in pure functions with tests.
 
 mod apt;
+mod chart;
 mod cluster;
 mod digest;
 mod images;

@@ -1,6 +1,7 @@
 //! The command line: which verb, with which arguments.
 
 mod bench;
+mod chart;
 mod check;
 mod cluster;
 mod down;
@@ -43,6 +44,9 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         what: Option<image::Image>,
     },
+    /// What is made of the charts' annotated values, and what is checked of them
+    #[command(subcommand)]
+    Chart(chart::Chart),
     /// The cluster script, with this checkout's cluster: `cargo xtask cluster kubectl get pods`
     Cluster {
         /// What the script is told
@@ -77,6 +81,7 @@ impl Verb {
             Self::Check => check::run(&repo),
             Self::Bench { args } => bench::run(&repo, &args),
             Self::Image { what } => image::run(&repo, what.unwrap_or(image::Image::Build)),
+            Self::Chart(chart) => chart.run(&repo),
             Self::Cluster { args } => cluster::run(&repo, &args),
             Self::Faults { args } => faults::run(&repo, &args),
             Self::Release(release) => release.run(&repo),

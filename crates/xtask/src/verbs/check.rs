@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::progress::{self, Counts, Progress};
 use crate::repo::Repo;
 use crate::sh::{cmd, tail};
-use crate::{apt, cluster, platform};
+use crate::{apt, chart, cluster, platform};
 
 /// The release that is compiled where no cargo-deny is in the cache.
 const CARGO_DENY: &str = "0.20.2";
@@ -130,6 +130,7 @@ pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
         }
         Ok(Counts::PASSED)
     });
+    progress.test("values of the charts", || one(chart::check(repo)));
     progress.test("Dockerfiles", || {
         one(cmd(hadolint(repo))
             .args(["--no-color", "--failure-threshold", "style"])

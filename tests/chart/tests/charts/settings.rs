@@ -7,7 +7,7 @@ use crate::{environment, find, front_end, refuses, render, try_find};
 #[test]
 fn overrides_arrive_as_a_file() {
     let objects = render(&json!({"config": {
-        "oned": {"DB/CONNECTIONS": 1_000_000, "VM_MAD[NAME=kvm]/ARGUMENTS": "-t 15 -r 0 kvm", "SCHED_MAX_WND_TIME": "10"},
+        "oned": {"SESSION_EXPIRATION_TIME": 1_000_000, "VM_MAD[NAME=kvm]/ARGUMENTS": "-t 15 -r 0 kvm", "SCHED_MAX_WND_TIME": "10"},
         "monitord": {"DB/CONNECTIONS": 20},
     }}));
     let file = find(&objects, "ConfigMap", "opennebula-overrides").text("/data/config.yaml");
@@ -15,7 +15,7 @@ fn overrides_arrive_as_a_file() {
     assert_eq!(
         read,
         json!({
-            "oned": {"DB/CONNECTIONS": 1_000_000, "VM_MAD[NAME=kvm]/ARGUMENTS": "-t 15 -r 0 kvm", "SCHED_MAX_WND_TIME": "10"},
+            "oned": {"SESSION_EXPIRATION_TIME": 1_000_000, "VM_MAD[NAME=kvm]/ARGUMENTS": "-t 15 -r 0 kvm", "SCHED_MAX_WND_TIME": "10"},
             "monitord": {"DB/CONNECTIONS": 20},
         })
     );
@@ -130,7 +130,7 @@ fn an_unknown_value_is_refused_by_its_name() {
             json!({"persistence": {"storageClassName": "fast"}}),
             "storageClassName",
         ),
-        (json!({"mariadb": {"primary": {"replicas": 3}}}), "primary"),
+        (json!({"mariadb": {"primary": {"replicas": 3}}}), "replicas"),
         (json!({"mariadb": {"auth": {"user": "x"}}}), "user"),
         (json!({"service": {"sunstone": {}}}), "sunstone"),
         (json!({"resources": {"request": {"cpu": 1}}}), "request"),
@@ -174,6 +174,14 @@ fn a_wrong_value_is_refused_by_its_place() {
             "/persistence/accessModes",
         ),
         (json!({"log": {"format": "xml"}}), "/log/format"),
+        (
+            json!({"config": {"oned": {"DB/SERVER": "db"}}}),
+            "cannot be set here: set externalDatabase.host instead",
+        ),
+        (
+            json!({"config": {"sunstone": {"max_upload_file_size": "much"}}}),
+            "/config/sunstone/max_upload_file_size",
+        ),
         (json!({"extraEnv": {"TZ": "UTC"}}), "/extraEnv"),
         (
             json!({"mariadb": {"auth": {"database": "open-nebula"}}}),
@@ -181,8 +189,8 @@ fn a_wrong_value_is_refused_by_its_place() {
         ),
         (json!({"fullnameOverride": "My_Cloud"}), "/fullnameOverride"),
         (
-            json!({"config": {"oned": {"DB": {"CONNECTIONS": 5}}}}),
-            "/config/oned/DB",
+            json!({"config": {"oned": {"DB": {"CONNECTIONS": "five"}}}}),
+            "/config/oned/DB/CONNECTIONS",
         ),
         (
             json!({"config": {"oned": {"VM_MAD[NAME=dummy]": "xml"}}}),
