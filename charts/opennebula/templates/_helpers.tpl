@@ -1,5 +1,6 @@
 {{/*
-Names, labels, the image, and the parts that every pod shares. Nothing here generates a value: two renders are equal.
+Names, metadata, images, and the parts that every pod shares. Nothing here generates a value: two renders are equal.
+What belongs to one concern is in a file of its own: _database.tpl, _environment.tpl, _service.tpl, _secrets.tpl.
 */}}
 
 {{/* At most 43 letters: the longest name made from it, …-monitord-node-30124, must fit into 63. */}}
@@ -7,7 +8,7 @@ Names, labels, the image, and the parts that every pod shares. Nothing here gene
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 43 | trimSuffix "-" -}}
 {{- else -}}
-{{- $name := .Values.nameOverride | default .Chart.Name -}}
+{{- $name := include "opennebula.name" . -}}
 {{- if contains $name .Release.Name -}}
 {{- .Release.Name | trunc 43 | trimSuffix "-" -}}
 {{- else -}}
@@ -16,16 +17,27 @@ Names, labels, the image, and the parts that every pod shares. Nothing here gene
 {{- end -}}
 {{- end -}}
 
+{{- define "opennebula.name" -}}
+{{- .Values.nameOverride | default .Chart.Name -}}
+{{- end -}}
+
+{{/* Labels of the front-end's pods by which others find them. They never change: a StatefulSet's selector cannot. */}}
 {{- define "opennebula.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
+app.kubernetes.io/name: {{ include "opennebula.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: front-end
+{{- end -}}
+
+{{/* Labels of a pod that serves nobody. Call with a dict: root, component. */}}
+{{- define "opennebula.podLabels" -}}
+{{- $own := dict "app.kubernetes.io/name" (include "opennebula.name" .root) "app.kubernetes.io/instance" .root.Release.Name "app.kubernetes.io/component" .component -}}
+{{- toYaml (merge $own .root.Values.commonLabels) -}}
 {{- end -}}
 
 {{/* Call with a dict: root, component. */}}
 {{- define "opennebula.labels" -}}
 {{- with .root -}}
-app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
+app.kubernetes.io/name: {{ include "opennebula.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/component: {{ $.component }}
@@ -33,6 +45,29 @@ app.kubernetes.io/part-of: opennebula
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
+{{- end -}}
+
+{{/*
+The metadata of an object. Call with a dict: root, name, component; and where there are any: namespace, labels, annotations.
+The standard labels win over those of the values.
+*/}}
+{{- define "opennebula.metadata" -}}
+{{- $labels := include "opennebula.labels" . | fromYaml -}}
+{{- $labels = merge $labels (.labels | default dict) .root.Values.commonLabels -}}
+{{- $annotations := merge (dict) (.annotations | default dict) .root.Values.commonAnnotations -}}
+name: {{ .name }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
+labels:
+  {{- toYaml $labels | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Text or YAML from the values, through the template engine. Call with a dict: root, value. */}}
+{{- define "opennebula.tpl" -}}
+{{- tpl (ternary .value (toYaml .value) (kindIs "string" .value)) .root -}}
 {{- end -}}
 
 {{- define "opennebula.image" -}}
@@ -45,8 +80,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* Pull secrets (names, or objects with a name) and where a pod may run: the same for the front-end, the Job and the test. */}}
-{{- define "opennebula.podPlacement" -}}
+{{/* What a pod is allowed, where it may run, and what its images need: the same for the front-end, the Job and the test. */}}
+{{- define "opennebula.podBasics" -}}
+enableServiceLinks: false
 {{- with (.Values.global | default dict).imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
@@ -61,144 +97,77 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with .Values.schedulerName }}
+schedulerName: {{ . }}
+{{- end }}
+{{- with .Values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- include "opennebula.podSecurityContext" . | nindent 2 }}
 {{- end -}}
 
-{{/* 9869 is oneadmin, as in the vendor's packages. */}}
+{{/* 9869 is oneadmin, as in the vendor's packages. OpenShift gives a namespace a user and a group of its own. */}}
 {{- define "opennebula.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 9869
-runAsGroup: 9869
-fsGroup: 9869
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile:
-  type: RuntimeDefault
+{{- $own := dict "runAsNonRoot" true "fsGroupChangePolicy" "OnRootMismatch" "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- if not ((.Values.global | default dict).openshift | default dict).enabled -}}
+{{- $own = merge $own (dict "runAsUser" 9869 "runAsGroup" 9869 "fsGroup" 9869) -}}
+{{- end -}}
+{{- include "opennebula.overridden" (dict "own" $own "values" .Values.podSecurityContext) -}}
 {{- end -}}
 
 {{- define "opennebula.containerSecurityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{- $own := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
+{{- include "opennebula.overridden" (dict "own" $own "values" .Values.securityContext) -}}
 {{- end -}}
 
-{{/* The Secret with oneadmin's password and the keys. */}}
-{{- define "opennebula.secretName" -}}
-{{- .Values.opennebula.existingSecret | default (include "opennebula.fullname" .) -}}
+{{/* A map with values over it; null takes a field away. Call with a dict: own, values. */}}
+{{- define "opennebula.overridden" -}}
+{{- $all := mergeOverwrite (deepCopy .own) (deepCopy .values) -}}
+{{- range $name, $value := .values -}}
+{{- if kindIs "invalid" $value }}{{ $_ := unset $all $name }}{{ end -}}
+{{- end -}}
+{{- toYaml $all -}}
 {{- end -}}
 
-{{/* The same name as mariadb.name in the dependency. */}}
-{{- define "opennebula.mariadb.name" -}}
-{{- printf "%s-mariadb" (.Release.Name | trunc 42 | trimSuffix "-") -}}
-{{- end -}}
-
-{{/* The Secret with the database user's password, and its key. */}}
-{{- define "opennebula.databaseSecretName" -}}
-{{- if .Values.mariadb.enabled -}}
-{{- .Values.mariadb.auth.existingSecret | default (include "opennebula.mariadb.name" .) -}}
+{{- define "opennebula.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "opennebula.fullname" .) -}}
 {{- else -}}
-{{- .Values.externalDatabase.existingSecret -}}
+{{- .Values.serviceAccount.name | default "default" -}}
 {{- end -}}
 {{- end -}}
 
-{{- define "opennebula.databaseSecretKey" -}}
-{{- if .Values.mariadb.enabled -}}
-{{- .Values.mariadb.auth.existingSecretKeys.password -}}
-{{- else -}}
-{{- .Values.externalDatabase.existingSecretKeys.password -}}
-{{- end -}}
+{{/* The claim with /var/lib/one. */}}
+{{- define "opennebula.claimName" -}}
+{{- .Values.persistence.existingClaim | default (printf "%s-data" (include "opennebula.fullname" .)) -}}
 {{- end -}}
 
-{{/* Names of the Secrets that the Job makes, one to a line; empty when all come from the user. */}}
-{{- define "opennebula.madeSecrets" -}}
-{{- if not .Values.opennebula.existingSecret }}
-{{ include "opennebula.secretName" . }}
-{{- end }}
-{{- if and .Values.mariadb.enabled (not .Values.mariadb.auth.existingSecret) }}
-{{ include "opennebula.mariadb.name" . }}
-{{- end }}
-{{- end -}}
-
-{{/* What the front-end must not start, separated by commas. */}}
-{{- define "opennebula.disabledServices" -}}
-{{- $off := list -}}
-{{- if not .Values.oneflow.enabled }}{{ $off = append $off "oneflow" }}{{ end -}}
-{{- if not .Values.onegate.enabled }}{{ $off = append $off "onegate" }}{{ end -}}
-{{- if not .Values.fireedge.enabled }}{{ $off = concat $off (list "fireedge" "guacd") }}{{ end -}}
-{{- join "," $off -}}
-{{- end -}}
-
-{{/* The environment of the front-end: everything but secrets. */}}
-{{- define "opennebula.environment" -}}
-DB_BACKEND: mysql
-{{- if .Values.mariadb.enabled }}
-DB_HOST: {{ include "opennebula.mariadb.name" . | quote }}
-DB_PORT: "3306"
-DB_NAME: {{ .Values.mariadb.auth.database | quote }}
-DB_USER: {{ .Values.mariadb.auth.username | quote }}
-{{- else }}
-DB_HOST: {{ .Values.externalDatabase.host | quote }}
-DB_PORT: {{ .Values.externalDatabase.port | int | quote }}
-DB_NAME: {{ .Values.externalDatabase.database | quote }}
-DB_USER: {{ .Values.externalDatabase.username | quote }}
-{{- end }}
-ONEPOD_LOG_FORMAT: {{ .Values.log.format | quote }}
-{{- with include "opennebula.disabledServices" . }}
-ONEPOD_DISABLE: {{ . | quote }}
-{{- end }}
-{{- with .Values.opennebula.hostname }}
-OPENNEBULA_HOSTNAME: {{ . | quote }}
-{{- end }}
-{{- with .Values.monitord.advertisedAddress }}
-OPENNEBULA_MONITOR_ADDRESS: {{ . | quote }}
-{{- end }}
-{{- end -}}
-
-{{/* The file with the overrides of OpenNebula's configuration; empty when there are none. */}}
-{{- define "opennebula.configFile" -}}
-{{- $file := dict -}}
-{{- with .Values.config.oned }}{{ $_ := set $file "oned" . }}{{ end -}}
-{{- $monitord := deepCopy .Values.config.monitord -}}
-{{- if ne (int .Values.monitord.port) 4124 }}{{ $_ := set $monitord "NETWORK/PORT" (int .Values.monitord.port) }}{{ end -}}
-{{- with $monitord }}{{ $_ := set $file "monitord" . }}{{ end -}}
-{{- range $name, $values := omit .Values.config "oned" "monitord" -}}
-{{- with $values }}{{ $_ := set $file $name . }}{{ end -}}
-{{- end -}}
-{{- with $file }}{{ toYaml . }}{{ end -}}
-{{- end -}}
-
-{{/* The type of one Service. Call with a dict: root, name. */}}
-{{- define "opennebula.serviceType" -}}
-{{- (get .root.Values.service .name).type | default .root.Values.service.type -}}
-{{- end -}}
-
-{{- define "opennebula.monitord.serviceName" -}}
-{{- $name := printf "%s-monitord" (include "opennebula.fullname" .) -}}
-{{- if eq (include "opennebula.serviceType" (dict "root" . "name" "monitord")) "NodePort" -}}
-{{- printf "%s-node-%d" $name (int .Values.monitord.port) -}}
-{{- else if ne (int .Values.monitord.port) 4124 -}}
-{{- printf "%s-%d" $name (int .Values.monitord.port) -}}
-{{- else -}}
-{{- $name -}}
-{{- end -}}
-{{- end -}}
-
-{{/* One Service. Call with a dict: root, name, fullname, ports. */}}
-{{- define "opennebula.service" -}}
-apiVersion: v1
-kind: Service
-metadata:
-  name: {{ .fullname }}
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- include "opennebula.labels" (dict "root" .root "component" .name) | nindent 4 }}
-  {{- with (get .root.Values.service .name).annotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
+{{/* The affinity of the front-end's pod. */}}
+{{- define "opennebula.affinity" -}}
+{{- if .Values.affinity -}}
+{{- toYaml .Values.affinity -}}
+{{- else if .Values.podAntiAffinityPreset -}}
+{{- $others := dict "topologyKey" "kubernetes.io/hostname" "namespaceSelector" (dict) "labelSelector" (dict "matchLabels" (dict "app.kubernetes.io/name" (include "opennebula.name" .) "app.kubernetes.io/component" "front-end")) -}}
+podAntiAffinity:
+  {{- if eq .Values.podAntiAffinityPreset "hard" }}
+  requiredDuringSchedulingIgnoredDuringExecution:
+    - {{- toYaml $others | nindent 6 }}
+  {{- else }}
+  preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        {{- toYaml $others | nindent 8 }}
   {{- end }}
-spec:
-  type: {{ include "opennebula.serviceType" . }}
-  selector:
-    {{- include "opennebula.selectorLabels" .root | nindent 4 }}
-  ports:
-    {{- toYaml .ports | nindent 4 }}
+{{- end -}}
 {{- end -}}

@@ -17,14 +17,33 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* The metadata of an object. Call with a dict: root, name; and where there are any: namespace, labels, annotations. */}}
+{{- define "mariadb.metadata" -}}
+{{- $labels := merge (include "mariadb.labels" .root | fromYaml) (.labels | default dict) .root.Values.commonLabels -}}
+{{- $annotations := merge (dict) (.annotations | default dict) .root.Values.commonAnnotations -}}
+name: {{ .name }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
+labels:
+  {{- toYaml $labels | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Text or YAML from the values, through the template engine. Call with a dict: root, value. */}}
+{{- define "mariadb.tpl" -}}
+{{- tpl (ternary .value (toYaml .value) (kindIs "string" .value)) .root -}}
+{{- end -}}
+
+{{/* Call with a dict: root, image. */}}
 {{- define "mariadb.image" -}}
-{{- $global := .Values.global | default dict -}}
-{{- $registry := $global.imageRegistry | default .Values.image.registry -}}
-{{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (ne $registry "") -}}
-{{- if .Values.image.digest -}}
-{{- printf "%s@%s" $name .Values.image.digest -}}
+{{- $registry := (.root.Values.global | default dict).imageRegistry | default .image.registry -}}
+{{- $name := ternary (printf "%s/%s" $registry .image.repository) .image.repository (ne $registry "") -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" $name .image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $name .Values.image.tag -}}
+{{- printf "%s:%s" $name .image.tag -}}
 {{- end -}}
 {{- end -}}
 
@@ -36,4 +55,43 @@ imagePullSecrets:
   - name: {{ ternary . (get (ternary dict . (kindIs "string" .)) "name") (kindIs "string" .) }}
   {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* 999 is the mysql user of the official image. OpenShift gives a namespace a user and a group of its own. */}}
+{{- define "mariadb.podSecurityContext" -}}
+{{- $own := dict "runAsNonRoot" true "fsGroupChangePolicy" "OnRootMismatch" "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- if not ((.Values.global | default dict).openshift | default dict).enabled -}}
+{{- $own = merge $own (dict "runAsUser" 999 "runAsGroup" 999 "fsGroup" 999) -}}
+{{- end -}}
+{{- include "mariadb.overridden" (dict "own" $own "values" .Values.podSecurityContext) -}}
+{{- end -}}
+
+{{- define "mariadb.containerSecurityContext" -}}
+{{- $own := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
+{{- include "mariadb.overridden" (dict "own" $own "values" .Values.securityContext) -}}
+{{- end -}}
+
+{{/* A map with values over it; null takes a field away. Call with a dict: own, values. */}}
+{{- define "mariadb.overridden" -}}
+{{- $all := mergeOverwrite (deepCopy .own) (deepCopy .values) -}}
+{{- range $name, $value := .values -}}
+{{- if kindIs "invalid" $value }}{{ $_ := unset $all $name }}{{ end -}}
+{{- end -}}
+{{- toYaml $all -}}
+{{- end -}}
+
+{{/* As YAML: enabled, size, storageClass; the names of the chart 0.2.6 win. */}}
+{{- define "mariadb.persistence" -}}
+{{- $old := .Values.primary.persistence -}}
+enabled: {{ ternary .Values.persistence.enabled $old.enabled (kindIs "invalid" $old.enabled) }}
+size: {{ $old.size | default .Values.persistence.size }}
+storageClass: {{ $old.storageClass | default .Values.persistence.storageClass | default (.Values.global | default dict).storageClass | quote }}
+{{- end -}}
+
+{{- define "mariadb.claimName" -}}
+{{- .Values.persistence.existingClaim | default (printf "%s-data" (include "mariadb.name" .)) -}}
+{{- end -}}
+
+{{- define "mariadb.secretName" -}}
+{{- .Values.auth.existingSecret | default (include "mariadb.name" .) -}}
 {{- end -}}

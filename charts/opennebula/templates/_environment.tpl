@@ -1,0 +1,44 @@
+{{/* What the front-end is told: environment, and the file of configuration values. Everything but secrets. */}}
+
+{{/* What the front-end must not start, separated by commas. */}}
+{{- define "opennebula.disabledServices" -}}
+{{- $off := list -}}
+{{- if not .Values.oneflow.enabled }}{{ $off = append $off "oneflow" }}{{ end -}}
+{{- if not .Values.onegate.enabled }}{{ $off = append $off "onegate" }}{{ end -}}
+{{- if not .Values.fireedge.enabled }}{{ $off = concat $off (list "fireedge" "guacd") }}{{ end -}}
+{{- join "," $off -}}
+{{- end -}}
+
+{{- define "opennebula.environment" -}}
+{{- $database := include "opennebula.database" . | fromYaml -}}
+DB_BACKEND: mysql
+DB_HOST: {{ $database.host | quote }}
+DB_PORT: {{ $database.port | int | quote }}
+DB_NAME: {{ $database.name | quote }}
+DB_USER: {{ $database.user | quote }}
+ONEPOD_LOG_FORMAT: {{ .Values.log.format | quote }}
+{{- with include "opennebula.disabledServices" . }}
+ONEPOD_DISABLE: {{ . | quote }}
+{{- end }}
+{{- with .Values.opennebula.hostname }}
+OPENNEBULA_HOSTNAME: {{ . | quote }}
+{{- end }}
+{{- with .Values.monitord.advertisedAddress }}
+OPENNEBULA_MONITOR_ADDRESS: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* The file with the overrides of OpenNebula's configuration; empty when there are none. */}}
+{{- define "opennebula.configFile" -}}
+{{- $file := dict -}}
+{{- $detail := ternary (dict "LOG/DEBUG_LEVEL" 5) (dict) .Values.debug -}}
+{{- $monitord := merge (deepCopy .Values.config.monitord) $detail -}}
+{{- if ne (int .Values.monitord.port) 4124 }}{{ $_ := set $monitord "NETWORK/PORT" (int .Values.monitord.port) }}{{ end -}}
+{{- with merge (deepCopy .Values.config.oned) $detail }}{{ $_ := set $file "oned" . }}{{ end -}}
+{{- with $monitord }}{{ $_ := set $file "monitord" . }}{{ end -}}
+{{- with merge (deepCopy .Values.config.rank) $detail }}{{ $_ := set $file "rank" . }}{{ end -}}
+{{- range $name, $values := omit .Values.config "oned" "monitord" "rank" -}}
+{{- with $values }}{{ $_ := set $file $name . }}{{ end -}}
+{{- end -}}
+{{- with $file }}{{ toYaml . }}{{ end -}}
+{{- end -}}
