@@ -12,6 +12,7 @@
 mod compose;
 mod database;
 mod defaults;
+mod monitoring;
 mod network;
 mod notes;
 mod packaging;
