@@ -62,7 +62,12 @@ fn install(repo: &Repo, platform: &Platform) -> Result<()> {
         &["get", "pods", "-o", "wide"][..],
         &["get", "events", "--sort-by=.lastTimestamp"],
         &["logs", "--tail=20", "--all-containers", "statefulset/opennebula"],
-        &["logs", "--tail=20", "--all-containers", "job/opennebula-secrets"],
+        &[
+            "logs",
+            "--tail=20",
+            "--all-containers",
+            "--selector=app.kubernetes.io/component=secrets",
+        ],
     ] {
         let answer = platform
             .kubectl(question.iter().copied())

@@ -9,12 +9,15 @@
     reason = "a test ends at the first surprise, in helper functions too, and says what it left out"
 )]
 
+mod addresses;
 mod compose;
 mod database;
 mod defaults;
+mod earlier;
 mod monitoring;
 mod network;
 mod notes;
+mod operations;
 mod packaging;
 mod pods;
 mod secrets;

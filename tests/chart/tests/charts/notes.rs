@@ -46,7 +46,33 @@ fn they_follow_the_values() {
         ),
         (
             json!({"monitord": {"port": 30124}, "service": {"monitord": {"type": "NodePort"}}}),
-            vec!["Set monitord.advertisedAddress", "opennebula-monitord-node-30124"],
+            vec!["the node of pod opennebula-0, port 30124"],
+        ),
+        (
+            json!({"service": {"monitord": {"type": "LoadBalancer"}}}),
+            vec![
+                "the address of Service opennebula-monitord, port 4124",
+                "get service opennebula-monitord",
+            ],
+        ),
+        (
+            json!({"route": {"fireedge": {"enabled": true, "parentRefs": [{"name": "g"}], "hostnames": ["a.example.org", "b.example.org"]}}}),
+            vec!["At the Gateway, a.example.org, b.example.org"],
+        ),
+        (
+            json!({"maintenance": {"enabled": true}}),
+            vec!["is in maintenance", "exec -it opennebula-0 -- bash"],
+        ),
+        (
+            json!({"persistence": {"enabled": false}}),
+            vec!["ATTENTION: persistence is off"],
+        ),
+        (
+            json!({"opennebula": {"adminPassword": "in-clear"}}),
+            vec![
+                "ATTENTION: a password is in the values",
+                "get secret opennebula-admin",
+            ],
         ),
     ];
     for (values, words) in cases {
@@ -54,5 +80,6 @@ fn they_follow_the_values() {
         for word in words {
             assert!(notes.contains(word), "with {values}, {word:?} is not in: {notes}");
         }
+        assert!(!notes.contains("in-clear"), "{notes}");
     }
 }

@@ -6,8 +6,21 @@ use serde_json::{Value, json};
 use crate::defaults::everything;
 use crate::{find, front_end, items, render};
 
-fn variants() -> [Value; 3] {
-    [json!({}), everything(), crate::database::external()]
+fn variants() -> [Value; 5] {
+    [
+        json!({}),
+        everything(),
+        crate::database::external(),
+        json!({"service": {"monitord": {"type": "LoadBalancer"}}, "mariadb": {"metrics": {"enabled": true}}}),
+        json!({"global": {"openshift": {"enabled": true}}}),
+    ]
+}
+
+/// Those that run first, and the others.
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    items(&pod["initContainers"])
+        .iter()
+        .chain(items(&pod["containers"]))
 }
 
 #[test]
@@ -29,7 +42,7 @@ fn every_pod_passes_the_restricted_standard() {
     }
     assert_eq!(
         pods,
-        4 + 4 + 3,
+        4 + 4 + 3 + 4 + 4,
         "front-end, database, Job and test; no database with one from outside"
     );
 }
@@ -39,7 +52,7 @@ fn every_root_file_system_is_read_only_and_only_the_job_has_a_token() {
     for values in variants() {
         for object in render(&values) {
             let Some(pod) = object.pod() else { continue };
-            for container in items(&pod["containers"]) {
+            for container in containers(pod) {
                 assert_eq!(
                     container["securityContext"]["readOnlyRootFilesystem"],
                     true,
@@ -116,7 +129,7 @@ fn images_come_from_one_registry_with_pull_secrets_on_every_pod() {
             "{}",
             object.name()
         );
-        for container in items(&pod["containers"]) {
+        for container in containers(pod) {
             let image = container["image"].as_str().unwrap();
             assert!(image.starts_with("registry.example.org/"), "{image}");
         }
@@ -160,7 +173,7 @@ fn a_new_version_of_the_chart_alone_restarts_no_pod() {
         .iter()
         .filter(|object| object.kind() == "StatefulSet")
     {
-        for path in ["/spec/template/metadata", "/spec/volumeClaimTemplates"] {
+        for path in ["/spec/template/metadata", "/spec/template/spec"] {
             let text = object.at(path).to_string();
             assert!(
                 !text.contains("helm.sh/chart") && !text.contains("0.3.0"),

@@ -120,19 +120,104 @@ fn sensitive(name: &str) -> bool {
         .any(|word| name.to_uppercase().contains(word))
 }
 
+/// The two that the chart 0.2.6 had as values reach Secrets of their own, and nothing else.
 #[test]
-fn a_password_is_not_a_value() {
-    for (values, word) in [
-        (json!({"opennebula": {"adminPassword": "x"}}), "adminPassword"),
-        (json!({"opennebula": {"password": "x"}}), "password"),
-        (json!({"mariadb": {"auth": {"password": "x"}}}), "password"),
+fn a_password_that_is_a_value_is_in_a_secret_alone() {
+    let mut values = crate::database::external();
+    values["externalDatabase"]["existingSecret"] = json!("");
+    values["externalDatabase"]["password"] = json!("of-the-database");
+    values["opennebula"] = json!({"adminPassword": "of-oneadmin"});
+    let objects = render(&values);
+    let admin = find(&objects, "Secret", "opennebula-admin");
+    assert_eq!(
+        admin.at("/data"),
+        &json!({"oneadmin-password": "b2Ytb25lYWRtaW4="})
+    );
+    let database = find(&objects, "Secret", "opennebula-external-database");
+    assert_eq!(database.at("/data"), &json!({"password": "b2YtdGhlLWRhdGFiYXNl"}));
+    for object in objects.iter().filter(|object| object.kind() != "Secret") {
+        let text = object.value().to_string();
+        for password in ["of-oneadmin", "of-the-database", "b2Y"] {
+            assert!(!text.contains(password), "{}/{}", object.kind(), object.name());
+        }
+    }
+    let pod = find(&objects, "StatefulSet", "opennebula").pod().unwrap();
+    assert!(
+        files(pod, "secrets").contains(&"opennebula-admin/oneadmin-password=oneadmin-password".to_owned()),
+        "{:?}",
+        files(pod, "secrets")
+    );
+    assert_eq!(
+        files(pod, "database-secret"),
+        ["opennebula-external-database/password=password"]
+    );
+    let test = find(&objects, "Pod", "opennebula-verify").pod().unwrap();
+    assert_eq!(
+        files(test, "secrets"),
+        ["opennebula-admin/oneadmin-password=oneadmin-password"]
+    );
+    assert!(
+        !keys(&objects).iter().any(|key| key.contains("oneadmin-password")),
+        "a password that is given is not made: {:?}",
+        keys(&objects)
+    );
+}
+
+#[test]
+fn other_passwords_are_no_values() {
+    for (values, words) in [
         (
-            json!({"mariadb": {"auth": {"rootPassword": "x"}}}),
-            "rootPassword",
+            json!({"opennebula": {"password": "x"}}),
+            ["password", "not allowed"],
         ),
-        (json!({"externalDatabase": {"password": "x"}}), "password"),
+        (
+            json!({"mariadb": {"auth": {"password": "x"}}}),
+            ["mariadb.auth.password", "mariadb.auth.existingSecret"],
+        ),
+        (
+            json!({"opennebula": {"adminPassword": "x", "existingSecret": "mine"}}),
+            [
+                "opennebula.adminPassword is set",
+                "opennebula.existingSecret is \"mine\"",
+            ],
+        ),
     ] {
-        crate::refuses(&values, &[word, "not allowed"]);
+        crate::refuses(&values, &words);
+    }
+}
+
+#[test]
+fn the_key_for_hypervisors_may_have_a_secret_of_its_own() {
+    let objects =
+        render(&json!({"ssh": {"existingSecret": "key-pair", "existingSecretKeys": {"privateKey": "id"}}}));
+    let pod = find(&objects, "StatefulSet", "opennebula").pod().unwrap();
+    assert!(files(pod, "secrets").contains(&"key-pair/id=ssh-private-key".to_owned()));
+    assert!(!keys(&objects).iter().any(|key| key.ends_with("=ed25519")));
+}
+
+/// `kubectl apply` cannot change a Job, so another Job has another name.
+#[test]
+fn as_a_plain_job_it_can_be_applied_again() {
+    let job = |values: &Value| {
+        let objects = render(values);
+        let jobs: Vec<_> = objects.iter().filter(|object| object.kind() == "Job").collect();
+        assert_eq!(jobs.len(), 1);
+        jobs[0].clone()
+    };
+    let plain = json!({"secretsJob": {"hook": false}});
+    assert_eq!(job(&plain), job(&plain));
+    assert_ne!(
+        job(&plain).name(),
+        job(&json!({"secretsJob": {"hook": false}, "image": {"tag": "7.0.1"}})).name()
+    );
+    for object in render(&plain) {
+        let annotations = object.at("/metadata/annotations").to_string();
+        assert!(
+            object.kind() == "Pod" || !annotations.contains("helm.sh/hook"),
+            "{}/{}: {annotations}",
+            object.kind(),
+            object.name()
+        );
     }
 }
 
@@ -142,9 +227,9 @@ fn the_job_makes_what_is_missing_and_may_do_no_more() {
     assert_eq!(
         keys(&objects),
         [
-            "opennebula/oneadmin-password=password",
-            "opennebula/one-key=hex64",
             "opennebula/fireedge-key=alphanumeric32",
+            "opennebula/one-key=hex64",
+            "opennebula/oneadmin-password=password",
             "opennebula/serveradmin-secret=hex64",
             "opennebula/ssh-private-key=ed25519",
             "opennebula-mariadb/password=password",
@@ -164,7 +249,7 @@ fn the_job_makes_what_is_missing_and_may_do_no_more() {
 fn the_job_comes_first_and_leaves_nothing_behind() {
     for object in render(&json!({}))
         .iter()
-        .filter(|object| object.name() == "opennebula-secrets")
+        .filter(|object| object.name().starts_with("opennebula-secrets"))
     {
         let annotation = |name: &str| {
             object.at("/metadata/annotations")[name]
@@ -222,17 +307,15 @@ fn keys_of_the_user_arrive_under_the_names_that_the_front_end_reads() {
     let objects = render(&own());
     let pod = find(&objects, "StatefulSet", "opennebula").pod().unwrap();
     assert_eq!(
-        secret(pod, "secrets"),
-        &json!({"secretName": "mine", "defaultMode": 0o440, "items": [
-            {"key": "pw", "path": "oneadmin-password"},
-            {"key": "fk", "path": "fireedge-key"},
-            {"key": "id", "path": "ssh-private-key"},
-        ]})
+        files(pod, "secrets"),
+        [
+            "mine/pw=oneadmin-password",
+            "mine/fk=fireedge-key",
+            "mine/id=ssh-private-key"
+        ]
     );
-    assert_eq!(
-        secret(pod, "database-secret")["items"],
-        json!([{"key": "user", "path": "password"}])
-    );
+    assert_eq!(volume(pod, "secrets")["projected"]["defaultMode"], 0o440);
+    assert_eq!(files(pod, "database-secret"), ["mine-too/user=password"]);
     let names: Vec<_> = environment(front_end(&objects))
         .into_iter()
         .map(|(name, _)| name)
@@ -248,17 +331,13 @@ fn keys_of_the_user_arrive_under_the_names_that_the_front_end_reads() {
     );
 
     let database = find(&objects, "StatefulSet", "opennebula-mariadb").pod().unwrap();
-    assert_eq!(secret(database, "secrets")["secretName"], "mine-too");
     assert_eq!(
-        secret(database, "secrets")["items"][1],
-        json!({"key": "root", "path": "root-password"})
+        files(database, "secrets"),
+        ["mine-too/user=password", "mine-too/root=root-password"]
     );
 
     let test = find(&objects, "Pod", "opennebula-verify").pod().unwrap();
-    assert_eq!(
-        secret(test, "secrets")["items"],
-        json!([{"key": "pw", "path": "oneadmin-password"}])
-    );
+    assert_eq!(files(test, "secrets"), ["mine/pw=oneadmin-password"]);
 }
 
 #[test]
@@ -291,11 +370,11 @@ fn every_file_that_a_variable_names_is_mounted() {
 fn a_key_may_be_left_out_only_of_a_secret_of_the_user() {
     crate::refuses(
         &json!({"opennebula": {"existingSecretKeys": {"oneKey": ""}}}),
-        &["opennebula.existingSecretKeys", "opennebula.existingSecret"],
+        &["opennebula.existingSecretKeys", "opennebula.existingSecret too"],
     );
     crate::refuses(
         &json!({"opennebula": {"existingSecretKeys": {"serveradminSecret": ""}}}),
-        &["opennebula.existingSecretKeys", "opennebula.existingSecret"],
+        &["opennebula.existingSecretKeys", "opennebula.existingSecret too"],
     );
     crate::refuses(
         &json!({"opennebula": {"existingSecretKeys": {"password": ""}}}),
@@ -304,17 +383,38 @@ fn a_key_may_be_left_out_only_of_a_secret_of_the_user() {
 }
 
 fn keys(objects: &[Object]) -> Vec<String> {
-    items(&find(objects, "Job", "opennebula-secrets").pod().unwrap()["containers"][0]["args"])
+    let job = objects.iter().find(|object| object.kind() == "Job").unwrap();
+    items(&job.pod().unwrap()["containers"][0]["args"])
         .iter()
         .filter_map(|argument| argument.as_str()?.strip_prefix("--key=").map(str::to_owned))
         .collect()
 }
 
-fn secret<'a>(pod: &'a Value, volume: &str) -> &'a Value {
-    &items(&pod["volumes"])
+fn volume<'a>(pod: &'a Value, name: &str) -> &'a Value {
+    items(&pod["volumes"])
         .iter()
-        .find(|candidate| candidate["name"] == volume)
-        .unwrap()["secret"]
+        .find(|candidate| candidate["name"] == name)
+        .unwrap()
+}
+
+/// What a volume has of Secrets, each as `SECRET/KEY=FILE`; empty for other volumes.
+pub(crate) fn files(pod: &Value, name: &str) -> Vec<String> {
+    let volume = volume(pod, name);
+    let one = |secret: &Value, name: &Value| {
+        items(&secret["items"])
+            .iter()
+            .map(|item| {
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                format!("{}/{}={}", text(name), text(&item["key"]), text(&item["path"]))
+            })
+            .collect::<Vec<_>>()
+    };
+    let plain = &volume["secret"];
+    let projected = items(&volume["projected"]["sources"]).iter();
+    one(plain, &plain["secretName"])
+        .into_iter()
+        .chain(projected.flat_map(|source| one(&source["secret"], &source["secret"]["name"])))
+        .collect()
 }
 
 fn mounted(pod: &Value, container: &Value, path: &str) -> bool {
@@ -322,11 +422,11 @@ fn mounted(pod: &Value, container: &Value, path: &str) -> bool {
     items(&container["volumeMounts"]).iter().any(|mount| {
         let volume = mount["name"].as_str().unwrap();
         let of_secret = || {
-            items(&secret(pod, volume)["items"])
+            files(pod, volume)
                 .iter()
-                .any(|item| item["path"] == file)
+                .any(|entry| entry.ends_with(&format!("={file}")))
         };
-        // A ConfigMap is mounted as a whole.
-        mount["mountPath"] == folder && (volume == "known-hosts" || of_secret())
+        // A ConfigMap is mounted as a whole, and what the init container found is a file that it writes.
+        mount["mountPath"] == folder && (["known-hosts", "discovered"].contains(&volume) || of_secret())
     })
 }
