@@ -1,4 +1,4 @@
-//! What a PromQL expression asks for: its selectors, and the labels by which it groups and matches.
+//! What a `PromQL` expression asks for: its selectors, and the labels by which it groups and matches.
 //!
 //! A reader of names, not a parser: it knows words, brackets and functions, and leaves types and the order of operators to
 //! `promtool`. It is stricter than the language in one point: a selector without braces is an error, because it would read
@@ -7,12 +7,11 @@
 use std::collections::BTreeSet;
 
 /// Functions and aggregations that the chart's expressions use. One more is one more word here.
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 11] = [
     "absent",
     "changes",
     "histogram_quantile",
     "increase",
-    "label_values",
     "max",
     "max_over_time",
     "min",
@@ -20,7 +19,6 @@ const FUNCTIONS: [&str; 13] = [
     "rate",
     "sum",
     "time",
-    "avg",
 ];
 
 /// Words that a list of labels follows.

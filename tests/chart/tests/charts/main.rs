@@ -10,6 +10,7 @@
 )]
 
 mod addresses;
+mod alerts;
 mod compose;
 mod database;
 mod defaults;
