@@ -62,6 +62,11 @@ impl Cluster {
         }
     }
 
+    /// The connection.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The namespace's name.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace

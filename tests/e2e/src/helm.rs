@@ -59,9 +59,30 @@ impl Helm {
         self.with_values("upgrade", values).run().await
     }
 
+    /// `helm rollback` to the revision before.
+    pub(crate) async fn rollback(&self) -> Result<String> {
+        self.call("rollback", [RELEASE]).run().await
+    }
+
+    /// `helm template` with a file of values: manifests and hooks.
+    pub(crate) async fn template(&self, values: &Path) -> Result<String> {
+        self.with_values("template", values).run().await
+    }
+
+    /// The folder or archive of the chart.
+    pub(crate) fn chart(&self) -> &Path {
+        &self.chart
+    }
+
     /// `helm test`.
     pub(crate) async fn test(&self) -> Result<String> {
         self.call("test", [RELEASE]).run().await
+    }
+
+    /// Whether there is a release to uninstall.
+    pub(crate) async fn is_installed(&self) -> Result<bool> {
+        let releases = self.call("list", ["--short", "--all"]).run().await?;
+        Ok(releases.lines().any(|name| name == RELEASE))
     }
 
     /// `helm uninstall`, until what the release owned is gone.

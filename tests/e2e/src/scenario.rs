@@ -2,9 +2,12 @@
 //! files of `scenario/`.
 
 mod api;
+mod changes;
 mod database;
 mod faults;
+mod gitops;
 mod install;
+mod manifests;
 mod mistakes;
 mod rotation;
 mod upgrade;
@@ -60,6 +63,12 @@ const STEPS: &[Step] = &[
     ("upgrade with changed values: pod rolled, in effect", |world| {
         Box::pin(upgrade::upgrade(world))
     }),
+    ("rollback: the values of before, nothing lost", |world| {
+        Box::pin(changes::rollback(world, upgrade::ATTRIBUTE))
+    }),
+    ("upgrade with a larger volume: it grows", |world| {
+        Box::pin(changes::grow(world))
+    }),
     ("FireEdge by hostname through the Ingress: login", |world| {
         Box::pin(upgrade::fireedge(world))
     }),
@@ -75,6 +84,12 @@ const STEPS: &[Step] = &[
     ("oneadmin's password rotated: good, nothing restarted", |world| {
         Box::pin(rotation::oneadmin_password(world))
     }),
+    ("a load balancer's address is found and told", |world| {
+        Box::pin(changes::balancer(world))
+    }),
+    ("maintenance: volumes, no services, and back", |world| {
+        Box::pin(changes::maintenance(world))
+    }),
     ("wrong settings: exit 64, all named, mended", |world| {
         Box::pin(mistakes::named_and_mended(world))
     }),
@@ -88,6 +103,22 @@ const STEPS: &[Step] = &[
         Box::pin(install::secrecy(world))
     }),
     ("uninstall, namespace deleted: nothing is left", |world| {
+        Box::pin(install::clean(world))
+    }),
+];
+
+/// Those without an install by Helm, in a namespace of their own.
+const RENDERED_STEPS: &[Step] = &[
+    ("every manifest of every file in ci/: API server", |world| {
+        Box::pin(manifests::judged(world))
+    }),
+    ("rendered and applied without hooks: ready", |world| {
+        Box::pin(gitops::apply(world))
+    }),
+    ("applied again: same Secrets, same pod", |world| {
+        Box::pin(gitops::again(world))
+    }),
+    ("rendered: namespace deleted", |world| {
         Box::pin(install::clean(world))
     }),
 ];
@@ -134,6 +165,16 @@ pub(crate) async fn play(settings: &Settings) -> Result<Report> {
         settings.ingress_class.clone(),
     );
     run(&mut report, STEPS, &mut world, settings.keep).await;
+    let rendered = cluster.in_namespace(format!("{}-rendered", cluster.namespace()));
+    let helm = Helm::new(&settings.helm, &settings.kubeconfig, rendered.namespace(), &chart);
+    let mut world = World::new(
+        rendered,
+        helm,
+        python.clone(),
+        ingress,
+        settings.ingress_class.clone(),
+    );
+    run(&mut report, RENDERED_STEPS, &mut world, settings.keep).await;
     if let Some(helm3) = &settings.helm3 {
         let cluster = cluster.in_namespace(format!("{}-helm3", cluster.namespace()));
         let helm = Helm::new(helm3, &settings.kubeconfig, cluster.namespace(), &chart);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{environment, find, front_end, items, refuses, render, try_find};
 
-fn ingress(values: Value) -> Value {
+fn ingress(values: &Value) -> Value {
     let mut all = json!({"enabled": true});
     for (name, value) in values.as_object().unwrap() {
         all[name] = value.clone();
@@ -18,7 +18,7 @@ fn ingress(values: Value) -> Value {
 
 #[test]
 fn the_common_controllers_are_told_of_uploads_and_silent_consoles() {
-    let annotations = ingress(json!({}));
+    let annotations = ingress(&json!({}));
     assert_eq!(annotations["nginx.ingress.kubernetes.io/proxy-body-size"], "0");
     assert_eq!(
         annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"],
@@ -26,7 +26,7 @@ fn the_common_controllers_are_told_of_uploads_and_silent_consoles() {
     );
     assert_eq!(annotations["nginx.org/websocket-services"], "opennebula-fireedge");
     assert_eq!(annotations["haproxy.org/timeout-tunnel"], "3600s");
-    let own = ingress(json!({
+    let own = ingress(&json!({
         "bodySize": "10g", "timeoutSeconds": 60,
         "annotations": {"nginx.ingress.kubernetes.io/proxy-read-timeout": "7", "mine": "x"},
     }));
@@ -39,16 +39,16 @@ fn the_common_controllers_are_told_of_uploads_and_silent_consoles() {
     );
     assert_eq!(own["mine"], "x");
     assert!(
-        ingress(json!({"bodySize": "", "timeoutSeconds": 0})).is_null(),
+        ingress(&json!({"bodySize": "", "timeoutSeconds": 0})).is_null(),
         "left to the controller"
     );
 }
 
 #[test]
 fn cert_manager_is_asked_for_the_certificate() {
-    let annotations = ingress(json!({"tls": {"enabled": true, "clusterIssuer": "letsencrypt"}}));
+    let annotations = ingress(&json!({"tls": {"enabled": true, "clusterIssuer": "letsencrypt"}}));
     assert_eq!(annotations["cert-manager.io/cluster-issuer"], "letsencrypt");
-    let annotations = ingress(json!({"tls": {"enabled": true, "issuer": "mine"}}));
+    let annotations = ingress(&json!({"tls": {"enabled": true, "issuer": "mine"}}));
     assert_eq!(annotations["cert-manager.io/issuer"], "mine");
     for (tls, word) in [
         (

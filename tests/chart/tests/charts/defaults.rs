@@ -33,6 +33,7 @@ fn every_object_that_others_rely_on_is_there_by_name() {
             "Service/opennebula-fireedge",
             "Service/opennebula-headless",
             "Service/opennebula-mariadb",
+            "Service/opennebula-mariadb-headless",
             "Service/opennebula-monitord",
             "Service/opennebula-oneflow",
             "Service/opennebula-onegate",

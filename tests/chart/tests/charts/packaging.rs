@@ -69,6 +69,46 @@ fn the_package_renders_as_the_folder_does() {
     }
 }
 
+/// What a site without internet access copies.
+#[test]
+fn the_list_of_images_is_complete() {
+    let mut values = crate::defaults::everything();
+    values["global"]["imageRegistry"] = json!("");
+    let mut images = std::collections::BTreeSet::new();
+    for object in crate::render(&values) {
+        for kind in ["containers", "initContainers"] {
+            for container in object.pod().into_iter().flat_map(|pod| crate::items(&pod[kind])) {
+                images.insert(container["image"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    let listed = fs::read_to_string(helm::opennebula().join("images.txt")).unwrap();
+    assert_eq!(
+        listed
+            .lines()
+            .map(str::to_owned)
+            .collect::<std::collections::BTreeSet<_>>(),
+        images
+    );
+}
+
+/// Each of them is installed, or judged by an API server, by the scenarios.
+#[test]
+fn every_file_of_values_for_tests_renders() {
+    let mut files = 0;
+    for entry in fs::read_dir(helm::opennebula().join("ci")).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(
+            path.display().to_string().ends_with("-values.yaml"),
+            "{}",
+            path.display()
+        );
+        crate::render(&yaml(&path));
+        files += 1;
+    }
+    assert!(files >= 10, "{files}");
+}
+
 #[test]
 fn it_works_inside_another_chart() {
     let parent = tempfile::tempdir().unwrap();

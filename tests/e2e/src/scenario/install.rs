@@ -189,10 +189,16 @@ pub(super) async fn again(world: &mut World) -> Result<String> {
 
 /// Uninstalls, deletes the namespace, and waits until its volumes are gone too.
 pub(super) async fn clean(world: &mut World) -> Result<String> {
-    if world.cluster.pod(FRONT_END_POD).await?.is_some() {
+    if world.helm.is_installed().await? {
         world.helm.uninstall().await?;
     }
     world.cluster.delete_namespace().await?;
+    no_volume(world).await?;
+    Ok("no namespace, no volume".to_owned())
+}
+
+/// Waits until no volume belongs to the namespace any more.
+pub(super) async fn no_volume(world: &World) -> Result<()> {
     until("end of the volumes", Duration::from_mins(3), async || {
         let volumes = world.cluster.volumes().await?;
         Ok(if volumes.is_empty() {
@@ -201,8 +207,7 @@ pub(super) async fn clean(world: &mut World) -> Result<String> {
             Look::NotYet(volumes.join(", "))
         })
     })
-    .await?;
-    Ok("no namespace, no volume".to_owned())
+    .await
 }
 
 /// Names of what outlives the release: claims and Secrets.

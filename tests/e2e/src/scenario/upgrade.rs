@@ -16,7 +16,7 @@ use crate::wait::{Look, until};
 /// A host name that no name server knows: the Ingress is found by the Host header alone.
 const HOSTNAME: &str = "one.e2e.test";
 /// The attribute that is changed; 300 by default.
-const ATTRIBUTE: &str = "MONITORING_INTERVAL_DATASTORE";
+pub(super) const ATTRIBUTE: &str = "MONITORING_INTERVAL_DATASTORE";
 const VALUE: &str = "47";
 /// The driver that is added.
 const DRIVER: &str = "dummy";
