@@ -55,10 +55,7 @@ pub fn installed() -> Result<Vec<Helm>, Error> {
         candidates.push((PathBuf::from(&named), None));
         format!("HELM={}", named.display())
     } else {
-        let mut question = Command::new(repository().join("cluster/cluster"));
-        question.arg("bin");
-        let answer = run(&mut question)?;
-        let folder = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
+        let folder = programs()?;
         for (name, subcommand) in [("kube", Some("helm")), ("helm3", None)] {
             let program = folder.join(name);
             if program.exists() {
@@ -82,6 +79,14 @@ pub fn installed() -> Result<Vec<Helm>, Error> {
             Ok(Helm { version, ..nameless })
         })
         .collect()
+}
+
+/// Where `cluster/cluster build` puts its programs.
+pub(crate) fn programs() -> Result<PathBuf, Error> {
+    let mut question = Command::new(repository().join("cluster/cluster"));
+    question.arg("bin");
+    let answer = run(&mut question)?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim()))
 }
 
 impl Helm {
@@ -148,9 +153,9 @@ impl Helm {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the tests wait for Helm here; onepod's reaper is not in this process"
+    reason = "the tests wait for Helm and promtool here; onepod's reaper is not in this process"
 )]
-fn run(command: &mut Command) -> Result<Output, Error> {
+pub(crate) fn run(command: &mut Command) -> Result<Output, Error> {
     command
         .output()
         .map_err(|error| Error::Io(command.get_program().display().to_string(), error))

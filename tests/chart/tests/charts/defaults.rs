@@ -34,6 +34,7 @@ fn every_object_that_others_rely_on_is_there_by_name() {
             "Service/opennebula-headless",
             "Service/opennebula-mariadb",
             "Service/opennebula-mariadb-headless",
+            "Service/opennebula-metrics",
             "Service/opennebula-monitord",
             "Service/opennebula-oneflow",
             "Service/opennebula-onegate",

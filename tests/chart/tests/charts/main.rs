@@ -10,10 +10,12 @@
 )]
 
 mod addresses;
+mod alerts;
 mod compose;
 mod database;
 mod defaults;
 mod earlier;
+mod monitoring;
 mod network;
 mod notes;
 mod operations;

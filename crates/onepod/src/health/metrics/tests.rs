@@ -128,10 +128,10 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
     found
 }
 
-/// Checks the labels of a series: name="value", escaped, each once.
-fn labels(series: &str) {
+/// Checks the labels of a series: name="value", escaped, each once. Their names.
+fn labels(series: &str) -> BTreeSet<&str> {
     let Some((_, rest)) = series.split_once('{') else {
-        return;
+        return BTreeSet::new();
     };
     let mut rest = rest.strip_suffix('}').expect("a closing brace");
     let mut seen = BTreeSet::new();
@@ -151,6 +151,7 @@ fn labels(series: &str) {
         rest = value.get(end.expect("a closing quote") + 1..).unwrap_or_default();
         rest = rest.strip_prefix(',').unwrap_or(rest);
     }
+    seen
 }
 
 #[test]
@@ -217,22 +218,36 @@ fn a_pod_that_has_only_begun_has_numbers_too() {
     );
 }
 
-/// Names in docs/metrics.md are the names that there are.
+/// Names and labels in docs/metrics.md are those that there are. The alerts and the dashboard of the chart are held against
+/// that page.
 #[test]
-fn the_documentation_names_every_family_and_no_other() {
+fn the_documentation_names_every_series_with_its_labels_and_no_other() {
     let text = render(&sources(&full_board())).unwrap();
-    let told: BTreeSet<&str> = text
+    let told: BTreeSet<(&str, BTreeSet<&str>)> = text
         .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
-        .collect();
-    let documented: BTreeSet<&str> = include_str!("../../../../../docs/metrics.md")
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next())
-        .map(|name| {
-            ["_total", "_info"]
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(series, _)| {
+            let name = series.split('{').next().unwrap_or_default();
+            let mut labels = labels(series);
+            // Of a histogram the page has the name and the type.
+            let bucket = labels
+                .remove("le")
+                .then(|| name.strip_suffix("_bucket"))
+                .flatten();
+            let histogram = ["_sum", "_count"]
                 .into_iter()
-                .find_map(|suffix| name.strip_suffix(suffix))
-                .unwrap_or(name)
+                .find_map(|suffix| name.strip_suffix(suffix));
+            (bucket.or(histogram).unwrap_or(name), labels)
+        })
+        .collect();
+    let documented: BTreeSet<(&str, BTreeSet<&str>)> = include_str!("../../../../../docs/metrics.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .map(|series| {
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            let labels = labels.trim_end_matches('}').split(',');
+            (name, labels.filter(|label| !label.is_empty()).collect())
         })
         .collect();
     assert_eq!(told, documented);
