@@ -58,6 +58,7 @@ pub(crate) const TESTS: &[Wanted] = &[
     ("script", "bsdutils"),
     // The page of /status, and a font that has what it needs.
     ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
     ("/usr/share/doc/fonts-dejavu-core/copyright", "fonts-dejavu-core"),
 ];
 

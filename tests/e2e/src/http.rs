@@ -68,6 +68,20 @@ where
     send(stream, request).await
 }
 
+/// DELETE of a path.
+pub(crate) async fn delete<S>(stream: S, host: &str, path: &str) -> Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    send(
+        stream,
+        Request::delete(path)
+            .header(header::HOST, host)
+            .body(Full::default())?,
+    )
+    .await
+}
+
 /// The opening of a WebSocket (RFC 6455, section 4.1): status 101 says that it was accepted.
 pub(crate) async fn open_websocket<S>(stream: S, host: &str, path: &str) -> Result<Answer>
 where

@@ -15,6 +15,7 @@
 //! It does not build images, load them, or start a cluster: that is xtask's job.
 
 mod apply;
+mod browser;
 mod cluster;
 mod diagnostics;
 mod forward;

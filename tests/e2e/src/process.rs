@@ -89,6 +89,42 @@ impl Call {
     }
 }
 
+/// A program that serves the scenarios in the background; it ends with this.
+#[expect(
+    clippy::disallowed_types,
+    reason = "the ban is for onepod, where PID 1 waits for every process"
+)]
+pub(crate) struct Running {
+    child: std::process::Child,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ban is for onepod, where PID 1 waits for every process"
+)]
+impl Running {
+    /// Starts it with a home of its own.
+    pub(crate) fn start(program: &Path, arguments: &[String], home: &Path) -> Result<Self> {
+        let child = Command::new(program)
+            .args(arguments)
+            .env("HOME", home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        Ok(Self { child })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 fn join(arguments: &[OsString]) -> String {
     arguments
         .iter()

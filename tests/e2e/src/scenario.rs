@@ -9,6 +9,7 @@ mod gitops;
 mod install;
 mod manifests;
 mod mistakes;
+mod outside;
 mod rotation;
 mod upgrade;
 mod world;
@@ -71,6 +72,15 @@ const STEPS: &[Step] = &[
     }),
     ("FireEdge by hostname through the Ingress: login", |world| {
         Box::pin(upgrade::fireedge(world))
+    }),
+    ("login in a browser by hostname over TLS", |world| {
+        Box::pin(outside::browser(world))
+    }),
+    ("a WebSocket and a large upload over TLS", |world| {
+        Box::pin(outside::upload(world))
+    }),
+    ("Gateway API: web by HTTPRoute, API by TCPRoute", |world| {
+        Box::pin(outside::gateway(world))
     }),
     ("uninstall: volumes and Secrets stay", |world| {
         Box::pin(install::uninstall(world))
@@ -164,6 +174,7 @@ pub(crate) async fn play(settings: &Settings) -> Result<Report> {
         ingress,
         settings.ingress_class.clone(),
     );
+    world.pictures.clone_from(&settings.pictures);
     run(&mut report, STEPS, &mut world, settings.keep).await;
     let rendered = cluster.in_namespace(format!("{}-rendered", cluster.namespace()));
     let helm = Helm::new(&settings.helm, &settings.kubeconfig, rendered.namespace(), &chart);

@@ -48,6 +48,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 
+    /// Writes pictures of the browser into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) pictures: Option<PathBuf>,
+
     /// When a step failed, leaves the namespace as it is
     #[arg(long)]
     pub(crate) keep: bool,

@@ -102,7 +102,7 @@ const userOf = (request) => {
   return claims.exp > Date.now() / 1000 ? claims.aud : null
 }
 
-const MESSAGES = { 200: 'OK', 401: 'Unauthorized', 404: 'Not Found', 500: 'Internal Server Error' }
+const MESSAGES = { 200: 'OK', 400: 'Bad Request', 401: 'Unauthorized', 404: 'Not Found', 500: 'Internal Server Error' }
 const send = (response, status, data) => {
   const body = { id: status, message: MESSAGES[status] }
   if (data !== undefined) body.data = data
@@ -160,6 +160,41 @@ const login = async (request, response) => {
   return send(response, 200, { token: makeToken(id, user), id })
 }
 
+// POST /fireedge/api/image/upload: one file as multipart/form-data goes to the directory for uploads as it comes, and the
+// answer has its path, for `one.image.allocate`.
+const uploads = '/var/tmp'
+const upload = async (request, response) => {
+  const type = /^multipart\/form-data;.*boundary="?([^";]+)"?/.exec(request.headers['content-type'] || '')
+  if (!type) return send(response, 400)
+  const end = Buffer.from(`\r\n--${type[1]}`)
+  const file = path.join(uploads, crypto.randomBytes(16).toString('hex'))
+  const out = fs.createWriteStream(file, { flags: 'wx', mode: 0o600 })
+  let [held, state] = [Buffer.alloc(0), 'headers']
+  for await (const chunk of request) {
+    held = Buffer.concat([held, chunk])
+    if (state === 'headers') {
+      const at = held.indexOf('\r\n\r\n')
+      if (at < 0) continue
+      held = held.subarray(at + 4)
+      state = 'content'
+    }
+    if (state === 'content') {
+      const at = held.indexOf(end)
+      // What could be the beginning of the end is held back.
+      const content = held.subarray(0, at < 0 ? Math.max(0, held.length - end.length) : at)
+      if (content.length && !out.write(content)) await new Promise((resolve) => out.once('drain', resolve))
+      held = held.subarray(content.length)
+      if (at >= 0) state = 'over'
+    }
+  }
+  await new Promise((resolve) => out.end(resolve))
+  if (state !== 'over') {
+    fs.unlinkSync(file)
+    return send(response, 400)
+  }
+  return send(response, 200, [file])
+}
+
 // GET /fireedge/api/<resource>/info
 const POOLS = {
   'vmpool/info': ['one.vmpool.info', -2, -1, -1, -1],
@@ -177,6 +212,7 @@ const api = async (request, response, name) => {
   if (!user) return send(response, 401)
   if (name === 'sunstone/views') return send(response, 200, { user: [], admin: [] })
   if (name === 'service') return proxy(user, response)
+  if (name === 'image/upload' && request.method === 'POST') return upload(request, response)
   const logs = /^vm\/(\d+)\/logs$/.exec(name)
   if (logs && !release.startsWith('7.0.')) return vmLogs(response, logs[1])
   const pool = POOLS[name]

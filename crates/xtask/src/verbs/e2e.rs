@@ -84,6 +84,8 @@ fn play(repo: &Repo, cluster: &Cluster, args: &[OsString]) -> Result<Counts> {
         .args(["--ingress", &format!("{}:30080", cluster.node_ip())])
         .arg("--venv")
         .arg(repo.cache.join("e2e-venv"))
+        .arg("--pictures")
+        .arg(repo.logs())
         .arg("--report")
         .arg(repo.logs().join("scenarios.md"))
         .args(args)

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -72,6 +73,8 @@ pub(crate) struct World {
     pub(crate) helm: Helm,
     pub(crate) ingress: SocketAddr,
     pub(crate) ingress_class: Option<String>,
+    /// Where pictures of the browser go.
+    pub(crate) pictures: Option<PathBuf>,
     /// Every value that a Secret has had so far.
     pub(crate) needles: Needles,
     /// What `create` made, once it has.
@@ -94,6 +97,7 @@ impl World {
             helm,
             ingress,
             ingress_class,
+            pictures: None,
             needles: Needles::default(),
             created: None,
             values: json!({}),
@@ -123,6 +127,18 @@ impl World {
                 &format!("oneadmin:{}", password.trim_end()),
                 verb,
             )
+            .await
+    }
+
+    /// The same at an address that is reached from here, without a forward.
+    pub(crate) async fn pyone_at<T: DeserializeOwned>(
+        &self,
+        address: SocketAddr,
+        verb: &[&str],
+    ) -> Result<T> {
+        let password = self.cluster.secret(PASSWORD.0, PASSWORD.1).await?;
+        self.python
+            .one(address, &format!("oneadmin:{}", password.trim_end()), verb)
             .await
     }
 
