@@ -52,6 +52,7 @@ pub(crate) const TESTS: &[Wanted] = &[
     ("rsync", "rsync"),
     ("sqlite3", "sqlite3"),
     ("shellcheck", "shellcheck"),
+    ("promtool", "prometheus"),
     ("gpgv", "gpgv"),
     ("git", "git"),
     // A terminal for `onepod status`.

@@ -8,7 +8,7 @@ use crate::helm::{self, repository};
 /// Why promtool was of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It, or the question where it is, could not be run.
+    /// It could not be run.
     #[error(transparent)]
     NotRun(#[from] helm::Error),
     /// It ended with an error; the text is what it said.
@@ -16,12 +16,16 @@ pub enum Error {
     Refused(String),
 }
 
-/// The one that `PROMTOOL` names, else the one among the test cluster's programs; none is no mistake.
-pub fn installed() -> Result<Option<PathBuf>, Error> {
+/// The one that `PROMTOOL` names, else the one in `PATH` (Debian and Ubuntu: package prometheus); none is no mistake.
+#[must_use]
+pub fn installed() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("PROMTOOL") {
-        return Ok(Some(PathBuf::from(named)));
+        return Some(PathBuf::from(named));
     }
-    Ok(Some(helm::programs()?.join("promtool")).filter(|program| program.exists()))
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("promtool"))
+        .find(|program| program.exists())
 }
 
 /// Runs it in the root of the repository; what it refuses is an error.

@@ -400,8 +400,10 @@ fn the_dashboard_is_whole() {
 
 /// Prometheus' own judgement, where it can be had.
 pub(crate) fn promtool_passes(arguments: &[&str]) {
-    let Some(program) = promtool::installed().unwrap() else {
-        println!("left out: Prometheus itself judges the alerts where PROMTOOL is the path of its promtool");
+    let Some(program) = promtool::installed() else {
+        println!(
+            "left out: Prometheus itself judges the alerts where its promtool is installed (package prometheus)"
+        );
         return;
     };
     promtool::run(&program, arguments).unwrap_or_else(|error| panic!("{error}"));
