@@ -81,7 +81,7 @@ impl Helm {
 
     /// Whether there is a release to uninstall.
     pub(crate) async fn is_installed(&self) -> Result<bool> {
-        let releases = self.call("list", ["--short", "--all"]).run().await?;
+        let releases = self.call("list", ["--short"]).run().await?;
         Ok(releases.lines().any(|name| name == RELEASE))
     }
 
