@@ -2,6 +2,8 @@
 //! `crate::release`.
 
 mod detect;
+mod gate;
+pub(crate) mod ignores;
 
 use std::process::ExitCode;
 
@@ -14,12 +16,18 @@ use crate::repo::Repo;
 pub(crate) enum Release {
     /// Reads the vendor's signed apt indexes and brings versions.json up to what they say
     Detect(detect::Detect),
+    /// Whether every accepted vulnerability has a path, a reason and a last day that is not over
+    Ignores(ignores::Ignores),
+    /// Whether the scan of a digest lets it through: no CRITICAL or HIGH that is not accepted
+    Gate(gate::Gate),
 }
 
 impl Release {
     pub(crate) fn run(self, repo: &Repo) -> Result<ExitCode> {
         match self {
             Self::Detect(detect) => detect.run(repo),
+            Self::Ignores(ignores) => ignores.run(repo),
+            Self::Gate(gate) => gate.run(repo),
         }
     }
 }
