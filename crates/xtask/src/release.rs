@@ -10,6 +10,8 @@ pub(crate) mod ignores;
 mod index;
 mod markdown;
 mod plan;
+pub(crate) mod rebuild;
+pub(crate) mod sbom;
 pub(crate) mod scan;
 mod signature;
 mod table;

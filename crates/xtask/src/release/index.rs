@@ -121,10 +121,10 @@ pub(super) fn packages(text: &str) -> Result<Vec<Package>> {
 }
 
 /// Fields by their names in lower case; the lines of a long value are separated by line ends.
-type Stanza = BTreeMap<String, String>;
+pub(super) type Stanza = BTreeMap<String, String>;
 
 /// Reads a text in Debian's control format, deb822(5).
-fn stanzas(text: &str) -> Result<Vec<Stanza>> {
+pub(super) fn stanzas(text: &str) -> Result<Vec<Stanza>> {
     let mut all = Vec::new();
     let mut stanza = Stanza::new();
     let mut last = None;

@@ -4,6 +4,7 @@
 mod detect;
 mod gate;
 pub(crate) mod ignores;
+mod needs_rebuild;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ pub(crate) enum Release {
     Ignores(ignores::Ignores),
     /// Whether the scan of a digest lets it through: no CRITICAL or HIGH that is not accepted
     Gate(gate::Gate),
+    /// Whether building a published digest again would mend anything
+    NeedsRebuild(needs_rebuild::NeedsRebuild),
 }
 
 impl Release {
@@ -28,6 +31,7 @@ impl Release {
             Self::Detect(detect) => detect.run(repo),
             Self::Ignores(ignores) => ignores.run(repo),
             Self::Gate(gate) => gate.run(repo),
+            Self::NeedsRebuild(needs_rebuild) => needs_rebuild.run(),
         }
     }
 }
