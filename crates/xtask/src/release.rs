@@ -4,6 +4,7 @@
 //! `fetch`, `signature` and `unpack` run programs; all else decides and shows, and touches nothing. No verb is in
 //! here: those are in `verbs/release`.
 
+pub(crate) mod debs;
 mod fetch;
 pub(crate) mod gate;
 pub(crate) mod ignores;
@@ -11,10 +12,12 @@ mod index;
 mod markdown;
 mod plan;
 pub(crate) mod rebuild;
+pub(crate) mod report;
 pub(crate) mod sbom;
 pub(crate) mod scan;
 mod signature;
 mod table;
+pub(crate) mod unpack;
 
 pub(crate) use fetch::Repository;
 pub(crate) use plan::{Planned, Proposed, Source, plan, propose};

@@ -5,6 +5,7 @@ mod detect;
 mod gate;
 pub(crate) mod ignores;
 mod needs_rebuild;
+mod report;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,8 @@ pub(crate) enum Release {
     Gate(gate::Gate),
     /// Whether building a published digest again would mend anything
     NeedsRebuild(needs_rebuild::NeedsRebuild),
+    /// What changed between the packages of two releases, and what of this repository it asks to look at
+    Report(report::Report),
 }
 
 impl Release {
@@ -32,6 +35,7 @@ impl Release {
             Self::Ignores(ignores) => ignores.run(repo),
             Self::Gate(gate) => gate.run(repo),
             Self::NeedsRebuild(needs_rebuild) => needs_rebuild.run(),
+            Self::Report(report) => report.run(repo),
         }
     }
 }
