@@ -4,6 +4,7 @@
 //! `fetch`, `signature` and `unpack` run programs; all else decides and shows, and touches nothing. No verb is in
 //! here: those are in `verbs/release`.
 
+pub(crate) mod chart;
 pub(crate) mod debs;
 mod fetch;
 pub(crate) mod gate;

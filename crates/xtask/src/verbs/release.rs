@@ -1,6 +1,7 @@
 //! `release`: what follows from the vendor's releases. One file a verb, in `release/`; what they have in common is in
 //! `crate::release`.
 
+mod chart;
 mod detect;
 mod gate;
 pub(crate) mod ignores;
@@ -26,6 +27,9 @@ pub(crate) enum Release {
     NeedsRebuild(needs_rebuild::NeedsRebuild),
     /// What changed between the packages of two releases, and what of this repository it asks to look at
     Report(report::Report),
+    /// The chart: its version and what follows from it, its package
+    #[command(subcommand)]
+    Chart(chart::Chart),
 }
 
 impl Release {
@@ -36,6 +40,7 @@ impl Release {
             Self::Gate(gate) => gate.run(repo),
             Self::NeedsRebuild(needs_rebuild) => needs_rebuild.run(),
             Self::Report(report) => report.run(repo),
+            Self::Chart(chart) => chart.run(repo),
         }
     }
 }
