@@ -20,6 +20,15 @@ pub struct Document {
     pub(crate) attributes: Vec<Attribute>,
 }
 
+/// What an attribute holds.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// `NAME = value`
+    Single(Cow<'a, str>),
+    /// `NAME = [ KEY = value, … ]`, with the keys as they are written.
+    Vector(Vec<(&'a str, Cow<'a, str>)>),
+}
+
 impl Document {
     /// Reads a file.
     ///
@@ -89,6 +98,24 @@ impl Document {
         self.read_key(vector, key)
     }
 
+    /// Everything in the file, in its order: names as they are written, also those that take no effect because the same
+    /// name was there before.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, Content<'_>)> {
+        self.attributes.iter().map(|attribute| {
+            let content = match &attribute.value {
+                Value::Single(scalar) => Content::Single(self.read(scalar)),
+                Value::Vector(vector) => Content::Vector(
+                    vector
+                        .entries
+                        .iter()
+                        .map(|entry| (&self.text[entry.key.clone()], self.read(&entry.value)))
+                        .collect(),
+                ),
+            };
+            (self.name(attribute), content)
+        })
+    }
+
     /// Whether an attribute of that name is there, in either form.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
@@ -144,6 +171,20 @@ impl Document {
 impl fmt::Display for Document {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
+    }
+}
+
+/// Without the values: one may be a database password.
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Single(_) => formatter.write_str("Single"),
+            Self::Vector(entries) => {
+                let keys = entries.iter().map(|(key, _)| key);
+                formatter.write_str("Vector ")?;
+                formatter.debug_list().entries(keys).finish()
+            }
+        }
     }
 }
 

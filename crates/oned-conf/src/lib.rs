@@ -34,6 +34,6 @@ mod splice;
 mod syntax;
 mod value;
 
-pub use document::Document;
+pub use document::{Content, Document};
 pub use error::{EditError, Inexpressible, ParseError, ParseErrorKind};
 pub use value::check_value;

@@ -3,6 +3,7 @@
 //! All mistakes of the file are told at once, each with its place. What the vendor has in truth is `release`'s
 //! affair: here a release is confirmed when the file says so.
 
+mod debian;
 mod file;
 mod number;
 mod package;
@@ -16,6 +17,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Error, Result, bail};
 
+pub(crate) use debian::DebianVersion;
 pub(crate) use number::{Line, Version};
 pub(crate) use package::PackageVersion;
 

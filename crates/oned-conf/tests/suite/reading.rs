@@ -1,6 +1,6 @@
 //! What is read from a file, and what is refused with which words.
 
-use oned_conf::{Document, ParseErrorKind};
+use oned_conf::{Content, Document, ParseErrorKind};
 
 use crate::FRONT_END;
 
@@ -160,4 +160,27 @@ fn an_error_shows_no_part_of_a_value() {
 fn debug_output_shows_no_value() {
     let document = Document::parse("DB = [ PASSWD = \"hunter2\" ]\n").unwrap();
     assert_eq!(format!("{document:?}"), "Document { bytes: 28, attributes: 1 }");
+}
+
+#[test]
+fn everything_in_the_file_is_listed_in_its_order() {
+    let document =
+        Document::parse("Port = 1\nDB = [ Backend = \"a\\\"b\", passwd = hunter2 ]\nPORT = 2\nE =\n")
+            .unwrap();
+    let found: Vec<(&str, Content<'_>)> = document.attributes().collect();
+    let single = |value: &'static str| Content::Single(value.into());
+    let vector = Content::Vector(vec![("Backend", "a\"b".into()), ("passwd", "hunter2".into())]);
+    assert_eq!(
+        found,
+        [
+            ("Port", single("1")),
+            ("DB", vector),
+            ("PORT", single("2")),
+            ("E", single(""))
+        ]
+    );
+    assert_eq!(
+        format!("{:?}", found[1]),
+        "(\"DB\", Vector [\"Backend\", \"passwd\"])"
+    );
 }

@@ -11,7 +11,8 @@ use std::str::FromStr as _;
 use anyhow::{Context as _, Result, anyhow, bail};
 use tempfile::TempDir;
 
-use super::index::{Index, Package, Release, packages};
+use super::debs::{Deb, debs};
+use super::index::{Index, Release, packages};
 use super::signature::Keyring;
 use crate::sh::{cmd, which};
 use crate::versions::Architecture;
@@ -28,14 +29,29 @@ const PROGRAMS: [(&str, &str); 4] = [
     ("gzip", "gzip"),
 ];
 
-/// How many seconds curl waits for a connection, for an answer to be complete, and for trying again altogether.
+/// How many seconds curl waits for a connection, and for trying again altogether.
 const CONNECT: &str = "10";
-const TRANSFER: &str = "60";
 const ALTOGETHER: &str = "120";
 /// How often curl tries again: after one second, then two, four, eight.
 const RETRIES: u8 = 4;
-/// More bytes than any file that is read here has.
-const TOO_LARGE: &str = "67108864";
+
+/// How large a file may be in bytes, and how many seconds it may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    bytes: &'static str,
+    seconds: &'static str,
+}
+
+/// Of keys and indexes.
+const TEXT: Limits = Limits {
+    bytes: "67108864",
+    seconds: "60",
+};
+/// Of packages.
+const PACKAGE: Limits = Limits {
+    bytes: "1073741824",
+    seconds: "600",
+};
 
 /// The folder of apt repositories that the vendor has, one for each release and line.
 #[derive(Debug)]
@@ -75,11 +91,9 @@ impl Repository {
     /// Reads and verifies a folder's index; none when there is no such folder.
     pub(crate) fn read(&self, folder: &str) -> Result<Option<Index>> {
         let address = self.index_of(folder);
-        let Some(signed) = self.curl.get(&address)? else {
+        let Some(release) = self.release(&address)? else {
             return Ok(None);
         };
-        let text = self.keyring.signed_part(&signed).context(address.clone())?;
-        let release = Release::parse(&text).context(address.clone())?;
         let suite = address.trim_end_matches("InRelease");
         let mut found = Index {
             address: address.clone(),
@@ -90,15 +104,13 @@ impl Repository {
             .iter()
             .filter_map(|name| Architecture::from_str(name).ok())
         {
-            let list = self.list(suite, &release, &architecture.to_string())?;
-            let list = list.with_context(|| {
-                format!("{address} names {architecture}, and of its list of packages neither Packages nor Packages.gz can be had: try again later")
-            })?;
+            let list = self.list(suite, &release, &architecture.to_string(), packages)?;
+            let list = list.with_context(|| no_list(&address, architecture))?;
             found.packages.insert(architecture, list);
         }
         // Packages for all architectures may have a list of their own, beside being in each of the others.
         if release.architectures.iter().any(|name| name == "all")
-            && let Some(shared) = self.list(suite, &release, "all")?
+            && let Some(shared) = self.list(suite, &release, "all", packages)?
         {
             for list in found.packages.values_mut() {
                 list.extend_from_slice(&shared);
@@ -107,8 +119,54 @@ impl Repository {
         Ok(Some(found))
     }
 
+    /// The packages of a folder for an architecture, as files that can be downloaded; none when there is no such folder.
+    pub(crate) fn debs(&self, folder: &str, architecture: Architecture) -> Result<Option<Vec<Deb>>> {
+        let address = self.index_of(folder);
+        let Some(release) = self.release(&address)? else {
+            return Ok(None);
+        };
+        let suite = address.trim_end_matches("InRelease");
+        let mut found = self
+            .list(suite, &release, &architecture.to_string(), debs)?
+            .with_context(|| no_list(&address, architecture))?;
+        if release.architectures.iter().any(|name| name == "all") {
+            found.extend(self.list(suite, &release, "all", debs)?.unwrap_or_default());
+        }
+        Ok(Some(found))
+    }
+
+    /// Downloads a package of a folder, and fails unless it is what the vendor signed.
+    pub(crate) fn download(&self, folder: &str, deb: &Deb, to: &Path) -> Result<()> {
+        let address = format!("{}/{folder}/{}", self.address, deb.path);
+        let bytes = self.curl.within(&address, PACKAGE)?.with_context(|| {
+            format!("{address} is not there (404), and the index has it: try again later")
+        })?;
+        deb.sum.check(&bytes).with_context(|| unlike(&address))?;
+        fs::write(to, bytes).with_context(|| to.display().to_string())
+    }
+
+    /// The signed index; none when it is not there.
+    fn release(&self, address: &str) -> Result<Option<Release>> {
+        let Some(signed) = self.curl.get(address)? else {
+            return Ok(None);
+        };
+        let text = self
+            .keyring
+            .signed_part(&signed)
+            .with_context(|| address.to_owned())?;
+        Release::parse(&text)
+            .map(Some)
+            .with_context(|| address.to_owned())
+    }
+
     /// An architecture's packages, plain or compressed; none when the Release or the server has neither.
-    fn list(&self, suite: &str, release: &Release, architecture: &str) -> Result<Option<Vec<Package>>> {
+    fn list<T>(
+        &self,
+        suite: &str,
+        release: &Release,
+        architecture: &str,
+        read: fn(&str) -> Result<Vec<T>>,
+    ) -> Result<Option<Vec<T>>> {
         for suffix in ["", ".gz"] {
             let path = format!("{COMPONENT}/binary-{architecture}/Packages{suffix}");
             let address = format!("{suite}{path}");
@@ -119,12 +177,19 @@ impl Repository {
                 if !suffix.is_empty() {
                     bytes = unpack(&bytes).context(address.clone())?;
                 }
-                let list = packages(&String::from_utf8_lossy(&bytes)).context(address)?;
+                let list = read(&String::from_utf8_lossy(&bytes)).context(address)?;
                 return Ok(Some(list));
             }
         }
         Ok(None)
     }
+}
+
+/// A list that the Release names and that cannot be had.
+fn no_list(address: &str, architecture: Architecture) -> String {
+    format!(
+        "{address} names {architecture}, and of its list of packages neither Packages nor Packages.gz can be had: try again later"
+    )
 }
 
 /// A file that is not the one that was signed for.
@@ -157,8 +222,13 @@ impl Curl {
         Ok(Self { retries, dir })
     }
 
-    /// The body, or none for a 404.
+    /// The body of a text, or none for a 404.
     fn get(&self, address: &str) -> Result<Option<Vec<u8>>> {
+        self.within(address, TEXT)
+    }
+
+    /// The same within limits.
+    fn within(&self, address: &str, limits: Limits) -> Result<Option<Vec<u8>>> {
         let body = self.dir.path().join("body");
         if body.exists() {
             fs::remove_file(&body).with_context(|| body.display().to_string())?;
@@ -167,8 +237,8 @@ impl Curl {
         let code = cmd("curl")
             .args(["--silent", "--show-error", "--location"])
             .args(["--proto", protocols, "--proto-redir", protocols])
-            .args(["--connect-timeout", CONNECT, "--max-time", TRANSFER])
-            .args(["--max-filesize", TOO_LARGE])
+            .args(["--connect-timeout", CONNECT, "--max-time", limits.seconds])
+            .args(["--max-filesize", limits.bytes])
             .args(["--retry", &self.retries.to_string(), "--retry-max-time", ALTOGETHER])
             // Trouble with the connection too. An answer of any status is none: without --fail it is for us to judge.
             .arg("--retry-all-errors")

@@ -33,7 +33,7 @@ pub(super) struct Release {
 }
 
 /// Size and digest of a file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sum {
     size: usize,
     sha256: String,
@@ -72,14 +72,21 @@ impl Sum {
     fn parse(line: &str) -> Result<(String, Self)> {
         let words: Vec<&str> = line.split_whitespace().collect();
         if let [digest, size, path] = words[..]
-            && digest.len() == 64
-            && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
-            && let Ok(size) = size.parse()
+            && let Ok(sum) = Self::of(digest, size)
         {
-            let sha256 = digest.to_ascii_lowercase();
-            return Ok((path.to_owned(), Self { size, sha256 }));
+            return Ok((path.to_owned(), sum));
         }
         bail!("the Release's field SHA256 has the line \"{line}\", which is no digest, size and path");
+    }
+
+    /// A digest in hexadecimal digits and a size in bytes, as the repository's texts have them.
+    pub(super) fn of(digest: &str, size: &str) -> Result<Self> {
+        if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            bail!("\"{digest}\" is no SHA256");
+        }
+        let size = size.parse().with_context(|| format!("\"{size}\" is no size"))?;
+        let sha256 = digest.to_ascii_lowercase();
+        Ok(Self { size, sha256 })
     }
 
     /// Whether these are the bytes that were signed for.
@@ -121,10 +128,10 @@ pub(super) fn packages(text: &str) -> Result<Vec<Package>> {
 }
 
 /// Fields by their names in lower case; the lines of a long value are separated by line ends.
-type Stanza = BTreeMap<String, String>;
+pub(super) type Stanza = BTreeMap<String, String>;
 
 /// Reads a text in Debian's control format, deb822(5).
-fn stanzas(text: &str) -> Result<Vec<Stanza>> {
+pub(super) fn stanzas(text: &str) -> Result<Vec<Stanza>> {
     let mut all = Vec::new();
     let mut stanza = Stanza::new();
     let mut last = None;

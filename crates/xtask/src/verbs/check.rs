@@ -120,6 +120,9 @@ pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
         }
         Ok(Counts::PASSED)
     });
+    progress.test("accepted vulnerabilities", || {
+        one(super::release::ignores::check(repo))
+    });
     progress.test("charts", || {
         let programs = cluster::programs(repo)?;
         for helm in ["helm", "helm3"] {

@@ -5,12 +5,12 @@
 
 use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
-use std::iter;
 use std::str::FromStr;
 
 use anyhow::{Context as _, Error, Result, bail};
 
 use super::Version;
+use super::debian::compare;
 
 /// Orders as dpkg does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,42 +72,6 @@ impl PartialOrd for PackageVersion {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
-}
-
-/// deb-version(7): what is no number and what is one by turns, until they differ.
-fn compare(mut one: &str, mut other: &str) -> Ordering {
-    let no_digit = |next: char| !next.is_ascii_digit();
-    let digit = |next: char| next.is_ascii_digit();
-    while !(one.is_empty() && other.is_empty()) {
-        let order = weights(front(&mut one, no_digit))
-            .cmp(weights(front(&mut other, no_digit)))
-            .then_with(|| number(front(&mut one, digit)).cmp(&number(front(&mut other, digit))));
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-    Ordering::Equal
-}
-
-/// Takes from the front what belongs there.
-fn front<'a>(text: &mut &'a str, belongs: impl Fn(char) -> bool) -> &'a str {
-    let end = text.find(|next| !belongs(next)).unwrap_or(text.len());
-    let (front, rest) = text.split_at(end);
-    *text = rest;
-    front
-}
-
-/// The end before letters, letters before all else.
-fn weights(text: &str) -> impl Iterator<Item = u16> {
-    text.bytes()
-        .map(|byte| u16::from(byte) + if byte.is_ascii_alphabetic() { 0 } else { 256 })
-        .chain(iter::once(0))
-}
-
-/// A number of any length: the longer is the greater.
-fn number(digits: &str) -> (usize, &str) {
-    let digits = digits.trim_start_matches('0');
-    (digits.len(), digits)
 }
 
 #[cfg(test)]

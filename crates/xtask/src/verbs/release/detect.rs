@@ -143,4 +143,4 @@ fn look_for(repository: &Repository, line: Line, newest: &Entry) -> Result<Optio
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

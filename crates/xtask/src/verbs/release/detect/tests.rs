@@ -15,10 +15,10 @@ use crate::versions::installed;
 use crate::versions::tests::unconfirmed;
 
 /// A key that lives as long as this value.
-struct Key(TempDir);
+pub(in crate::verbs::release) struct Key(TempDir);
 
 impl Key {
-    fn make() -> Self {
+    pub(in crate::verbs::release) fn make() -> Self {
         let key = Self(tempfile::tempdir().unwrap());
         key.gpg(&[
             "--passphrase",
@@ -41,11 +41,11 @@ impl Key {
             .unwrap()
     }
 
-    fn export(&self, to: &Path) {
+    pub(in crate::verbs::release) fn export(&self, to: &Path) {
         fs::write(to, self.gpg(&["--armor", "--export"])).unwrap();
     }
 
-    fn sign(&self, text: &str, to: &Path) {
+    pub(in crate::verbs::release) fn sign(&self, text: &str, to: &Path) {
         let plain = to.with_extension("plain");
         fs::write(&plain, text).unwrap();
         let [plain, to] = [&plain, to].map(|path| path.display().to_string());

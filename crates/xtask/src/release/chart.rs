@@ -1,0 +1,259 @@
+//! The chart's version: what it is tied to, and the lines that are edited when it changes. Pure: texts go in, texts come
+//! out.
+//!
+//! Files are edited by lines, so that comments and order stay. What is checked is what would be written: a repository is
+//! in step when setting its present version changes nothing.
+
+mod changes;
+mod lines;
+mod number;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::versions::{Entry, Version};
+
+pub(crate) use number::ChartVersion;
+
+pub(crate) const CHART: &str = "charts/opennebula/Chart.yaml";
+const DATABASE: &str = "charts/opennebula/charts/mariadb/Chart.yaml";
+const VALUES: &str = "charts/opennebula/values.yaml";
+const DATABASE_VALUES: &str = "charts/opennebula/charts/mariadb/values.yaml";
+const DOCKERFILE: &str = "image/Dockerfile";
+const WORKSPACE: &str = "Cargo.toml";
+const LOCK: &str = "Cargo.lock";
+const CHANGELOG: &str = "CHANGELOG.md";
+
+/// Files that are read.
+const READ: [&str; 3] = [VALUES, DATABASE_VALUES, CHANGELOG];
+/// Files that a version is written into.
+pub(crate) const WRITTEN: [&str; 5] = [CHART, DATABASE, DOCKERFILE, WORKSPACE, LOCK];
+
+/// Texts by their paths in the checkout.
+pub(crate) type Texts = BTreeMap<&'static str, String>;
+
+/// Reads every file that a version is tied to.
+pub(crate) fn texts<E>(read: impl Fn(&str) -> Result<String, E>) -> Result<Texts, E> {
+    READ.iter()
+        .chain(&WRITTEN)
+        .map(|path| Ok((*path, read(path)?)))
+        .collect()
+}
+
+#[derive(Deserialize)]
+struct RawChart {
+    version: String,
+}
+
+/// The version in a Chart.yaml.
+pub(crate) fn version_of(chart: &str) -> Result<ChartVersion> {
+    let raw: RawChart = serde_saphyr::from_str(chart).context("it is no Chart.yaml with a version")?;
+    raw.version.parse()
+}
+
+/// The files with a version in them, and with all that follows from it. Fails when the version is older than the present
+/// one, when CHANGELOG.md has nothing about it, or when a file has not the lines that are expected.
+pub(crate) fn with_version(
+    texts: &Texts,
+    version: &ChartVersion,
+    release: Version,
+    entry: &Entry,
+) -> Result<Texts> {
+    let text = |path: &'static str| texts.get(path).map_or("", String::as_str);
+    let present = version_of(text(CHART)).context(CHART)?;
+    if *version < present {
+        bail!("{CHART} has {present}, which is newer than {version}: a chart's version goes forward alone");
+    }
+    let changes = changes::of(text(CHANGELOG), version).context(CHANGELOG)?;
+    let database = image(text(DATABASE_VALUES), None).context(DATABASE_VALUES)?;
+    let ours = image(text(VALUES), Some(&release.to_string())).context(VALUES)?;
+    let number = version.to_string();
+
+    let mut chart = lines::set(text(CHART), "version: ", &number)?;
+    chart = lines::set(&chart, "appVersion: ", &format!("\"{release}\""))?;
+    chart = lines::set_below(&chart, "- name: mariadb", "version: ", &number)?;
+    let links = [
+        ("Documentation", "/blob/main/docs/operations.md"),
+        ("Configuration", "/blob/main/docs/configuration.md"),
+        ("Changelog", "/blob/main/CHANGELOG.md"),
+        ("Report a problem", "/issues"),
+    ];
+    let home = lines::value(&chart, "home: ")?;
+    let links: Vec<String> = links
+        .iter()
+        .flat_map(|(name, path)| [format!("- name: {name}"), format!("  url: {home}{path}")])
+        .collect();
+    let images = [("opennebula", ours), ("mariadb", database)];
+    let images: Vec<String> = images
+        .iter()
+        .flat_map(|(name, image)| [format!("- name: {name}"), format!("  image: {image}")])
+        .collect();
+    for (key, value) in [
+        ("license", lines::Annotation::Word("Apache-2.0".to_owned())),
+        (
+            "prerelease",
+            lines::Annotation::Word(format!("\"{}\"", version.is_prerelease())),
+        ),
+        ("images", lines::Annotation::Text(images)),
+        ("links", lines::Annotation::Text(links)),
+        ("changes", lines::Annotation::Text(changes)),
+    ] {
+        chart = lines::annotate(&chart, &format!("artifacthub.io/{key}"), &value);
+    }
+
+    let dockerfile = lines::set(text(DOCKERFILE), "ARG ONE_VERSION=", &release.to_string())?;
+    let dockerfile = lines::set(&dockerfile, "ARG BASE_IMAGE=", entry.base())?;
+    Ok(Texts::from([
+        (CHART, chart),
+        (DATABASE, lines::set(text(DATABASE), "version: ", &number)?),
+        (DOCKERFILE, dockerfile),
+        (
+            WORKSPACE,
+            lines::set_below(
+                text(WORKSPACE),
+                "[workspace.package]",
+                "version = ",
+                &format!("\"{number}\""),
+            )?,
+        ),
+        (LOCK, lines::set_members(text(LOCK), &number)),
+    ]))
+}
+
+#[derive(Deserialize)]
+struct RawValues {
+    image: RawImage,
+}
+
+#[derive(Deserialize)]
+struct RawImage {
+    registry: String,
+    repository: String,
+    #[serde(default)]
+    tag: String,
+}
+
+/// The image that a chart's values name; its tag, where they leave it empty, is the release's.
+fn image(values: &str, release: Option<&str>) -> Result<String> {
+    let RawValues { image } =
+        serde_saphyr::from_str(values).context("it has no image with registry and repository")?;
+    let tag = Some(image.tag.as_str()).filter(|tag| !tag.is_empty()).or(release);
+    Ok(format!(
+        "{}/{}:{}",
+        image.registry,
+        image.repository,
+        tag.context("image.tag is empty, and nothing stands for it")?
+    ))
+}
+
+/// What is not in step with the present version: a sentence for each file. Those of `base` are the texts of the last
+/// published version, where there is one: a chart that changed since needs another version.
+pub(crate) fn mistakes(
+    texts: &Texts,
+    release: Version,
+    entry: &Entry,
+    base: Option<&Base>,
+) -> Result<Vec<String>> {
+    let present = version_of(texts.get(CHART).map_or("", String::as_str)).context(CHART)?;
+    let expected = with_version(texts, &present, release, entry)?;
+    let mut mistakes: Vec<String> = WRITTEN
+        .iter()
+        .filter(|path| texts.get(**path) != expected.get(**path))
+        .map(|path| {
+            format!(
+                "{path} is not in step with chart {present}, OpenNebula {release} and CHANGELOG.md: run `cargo xtask release chart \
+                 version {present}` and commit what it changes"
+            )
+        })
+        .collect();
+    if let Some(base) = base {
+        let published = version_of(&base.chart).with_context(|| format!("{CHART} of {}", base.name))?;
+        if present < published {
+            mistakes.push(format!(
+                "{CHART} has {present}, and {} has {published} already: name a newer one",
+                base.name
+            ));
+        } else if present == published && !base.changed.is_empty() {
+            mistakes.push(format!(
+                "the chart changed since {} and still has its version {present} ({}): give it a newer one with `cargo xtask release \
+                 chart version`",
+                base.name,
+                some(&base.changed)
+            ));
+        }
+    }
+    Ok(mistakes)
+}
+
+/// The last published version.
+#[derive(Debug)]
+pub(crate) struct Base {
+    /// Its tag or commit.
+    pub(crate) name: String,
+    /// Its Chart.yaml.
+    pub(crate) chart: String,
+    /// The chart's files that are not as they were then.
+    pub(crate) changed: Vec<String>,
+}
+
+fn some(files: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = files[..files.len().min(SHOWN)].join(", ");
+    match files.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawIndex {
+    api_version: String,
+    entries: BTreeMap<String, Vec<RawEntry>>,
+}
+
+#[derive(Deserialize)]
+struct RawEntry {
+    version: String,
+    #[serde(default)]
+    digest: String,
+}
+
+/// What an index says of a chart's package.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It has no such version.
+    Not,
+    /// It has this very package.
+    Same,
+    /// It has another package of this version, with this digest.
+    Other(String),
+}
+
+/// Looks for a package in the text of a repository's index. `digest` is without `sha256:`.
+pub(crate) fn look_up(index: &str, name: &str, version: &ChartVersion, digest: &str) -> Result<Known> {
+    let index: RawIndex = serde_saphyr::from_str(index)
+        .context("it is no index of a chart repository: take it from the repository again")?;
+    if index.api_version != "v1" {
+        bail!("it has the apiVersion {}, and v1 is known", index.api_version);
+    }
+    let entries = index.entries.get(name).map_or(&[][..], Vec::as_slice);
+    let entry = entries.iter().find(|entry| {
+        entry
+            .version
+            .parse()
+            .is_ok_and(|other: ChartVersion| other == *version)
+    });
+    Ok(
+        match entry.map(|entry| entry.digest.trim_start_matches("sha256:")) {
+            None => Known::Not,
+            Some(known) if known == digest => Known::Same,
+            Some(known) => Known::Other(known.to_owned()),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! `release report`: what changed between the packages of two releases, as the body of the pull request that adopts the
+//! newer one. The packages come from the vendor's signed repository, or from folders.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use crate::images::VENDOR;
+use crate::progress;
+use crate::release::Repository;
+use crate::release::debs::of_release;
+use crate::release::report::{Contents, Ours, compare};
+use crate::release::unpack;
+use crate::repo::Repo;
+use crate::versions::{Architecture, CORE, PackageVersion, Version, Versions};
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The release that is built now, such as 7.0.2
+    old: Version,
+    /// The release that comes after it
+    new: Version,
+    /// A folder with the old release's packages, .deb files or unpacked; without it they are downloaded
+    #[arg(long, value_name = "DIR")]
+    packages_old: Option<PathBuf>,
+    /// A folder with the new release's packages
+    #[arg(long, value_name = "DIR")]
+    packages_new: Option<PathBuf>,
+    /// The folder of the vendor's apt repositories
+    #[arg(long, value_name = "URL", default_value = VENDOR)]
+    repository: String,
+    /// The key that the indexes are signed with, ASCII-armoured; without it repo2.key in the repository
+    #[arg(long, value_name = "URL-OR-FILE")]
+    key: Option<String>,
+    /// The distribution in the repository's paths; without it that of the release's line in versions.json
+    #[arg(long, value_name = "NAME/RELEASE")]
+    distribution: Option<String>,
+}
+
+impl Report {
+    pub(crate) fn run(self, repo: &Repo) -> Result<ExitCode> {
+        progress::say(&self.report(repo)?);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn report(&self, repo: &Repo) -> Result<String> {
+        if self.old >= self.new {
+            bail!(
+                "{} is not older than {}: name the old release first",
+                self.old,
+                self.new
+            );
+        }
+        let ours = Ours::read(|path| {
+            fs::read_to_string(repo.root.join(path)).with_context(|| format!("{path} of this checkout"))
+        })?;
+        let old = self.contents(repo, self.old, self.packages_old.as_ref())?;
+        let new = self.contents(repo, self.new, self.packages_new.as_ref())?;
+        Ok(compare((self.old, &old), (self.new, &new)).report(&ours))
+    }
+
+    /// The packages of a release, from the folder that was named or from the repository.
+    fn contents(&self, repo: &Repo, release: Version, folder: Option<&PathBuf>) -> Result<Contents> {
+        let Some(folder) = folder else {
+            return self.downloaded(repo, release);
+        };
+        let contents = unpack::read(folder)?;
+        if let Some(core) = contents.packages.get(CORE) {
+            let version: PackageVersion = core
+                .version
+                .parse()
+                .with_context(|| folder.display().to_string())?;
+            if version.release() != release {
+                bail!(
+                    "{} has {CORE} {version}, and not {release}: name the folder of that release",
+                    folder.display()
+                );
+            }
+        }
+        Ok(contents)
+    }
+
+    fn downloaded(&self, repo: &Repo, release: Version) -> Result<Contents> {
+        let key = match &self.key {
+            Some(key) => key.clone(),
+            None => format!("{}/repo2.key", self.repository.trim_end_matches('/')),
+        };
+        let repository = Repository::open(&self.repository, &key)?;
+        let distribution = match &self.distribution {
+            Some(distribution) => distribution.clone(),
+            None => distribution(&Versions::read(&repo.versions())?, release)?,
+        };
+        // The line's repository has its newest releases, and each release has one of its own.
+        let folders = [
+            format!("{release}/{distribution}"),
+            format!("{}/{distribution}", release.line()),
+        ];
+        for folder in &folders {
+            let Some(all) = repository.debs(folder, Architecture::Amd64)? else {
+                continue;
+            };
+            let debs = of_release(&all, release).with_context(|| repository.index_of(folder))?;
+            let dir = tempfile::tempdir().context("a temporary folder")?;
+            for deb in &debs {
+                let file = dir.path().join(format!("{}.deb", deb.name));
+                repository.download(folder, deb, &file)?;
+            }
+            return unpack::read(dir.path());
+        }
+        bail!(
+            "neither {} nor {} is there (404): name another repository with --repository, or folders with packages",
+            repository.index_of(&folders[0]),
+            repository.index_of(&folders[1])
+        )
+    }
+}
+
+/// That of the line, or where the line is not built that of the newest.
+fn distribution(versions: &Versions, release: Version) -> Result<String> {
+    let mut lines: Vec<_> = versions.lines().collect();
+    lines.sort_by_key(|(line, _)| (*line == release.line(), *line));
+    let (_, entry) = lines.last().context("versions.json has no line")?;
+    Ok(entry.distribution().to_owned())
+}
+
+#[cfg(test)]
+mod tests;
