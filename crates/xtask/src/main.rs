@@ -13,6 +13,8 @@ mod lock;
 mod machine;
 mod platform;
 mod progress;
+mod registry;
+mod rehearsal;
 mod release;
 mod repo;
 mod serve;
