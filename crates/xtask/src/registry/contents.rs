@@ -16,7 +16,7 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 /// Labels of images, and annotations of indexes (the OCI image specification).
 pub(crate) const ANNOTATION_VERSION: &str = "org.opencontainers.image.version";
 pub(crate) const ANNOTATION_REVISION: &str = "org.opencontainers.image.revision";
-/// How BuildKit marks what it knows of an image and keeps beside it in the index.
+/// How `BuildKit` marks what it knows of an image and keeps beside it in the index.
 const ATTESTATION: &str = "vnd.docker.reference.type";
 
 /// Whether a digest is that of one image or of one for each architecture.

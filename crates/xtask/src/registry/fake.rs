@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
@@ -35,7 +35,6 @@ pub(crate) struct State {
 
 /// The registry, with a proxy before it that can make trouble.
 pub(crate) struct Fake {
-    pub(crate) address: SocketAddr,
     pub(crate) proxy: Proxy,
     state: Arc<Mutex<State>>,
 }
@@ -52,7 +51,6 @@ impl Fake {
             }
         });
         Self {
-            address,
             proxy: Proxy::start(address).unwrap(),
             state,
         }
@@ -75,7 +73,7 @@ impl Fake {
         Repository::with(&self.name(), None, patience)
     }
 
-    /// The tags as lines, with names in place of digests.
+    /// What each tag names.
     pub(crate) fn tags(&self) -> BTreeMap<String, Digest> {
         self.state().tags.clone()
     }
@@ -167,8 +165,8 @@ fn respond(request: &Request, state: &mut State) -> Response {
 }
 
 fn tags(list: &str, state: &State) -> Response {
-    let last = list.split_once("last=").map_or("", |(_, last)| last);
-    let rest: Vec<&String> = state.tags.keys().filter(|tag| tag.as_str() > last).collect();
+    let after = list.split_once("last=").map_or("", |(_, tag)| tag);
+    let rest: Vec<&String> = state.tags.keys().filter(|tag| tag.as_str() > after).collect();
     let page: Vec<&String> = rest.iter().take(PAGE).copied().collect();
     let mut headers = Vec::new();
     if rest.len() > page.len() {

@@ -36,7 +36,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             tries: 5,
-            longest: Duration::from_secs(60),
+            longest: Duration::from_mins(1),
             pause,
         }
     }
@@ -130,7 +130,7 @@ impl Transport {
             .user_agent("opennebula-kubernetes-xtask")
             .tls_config(tls)
             .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_global(Some(Duration::from_secs(120)));
+            .timeout_global(Some(Duration::from_mins(2)));
         if local == Local::Yes {
             config = config.proxy(None);
         }
@@ -149,7 +149,7 @@ impl Transport {
             Again::Safe => self.patience.tries.max(1),
             Again::Never => 1,
         };
-        let mut tried = 1;
+        let mut count = 1;
         loop {
             let (reason, named) = match self.attempt(question, what)? {
                 Tried::Answered(answer) => return Ok(answer),
@@ -161,7 +161,7 @@ impl Transport {
                     time.as_secs()
                 );
             }
-            if tried >= tries {
+            if count >= tries {
                 let often = if tries > 1 {
                     format!(" ({tries} times)")
                 } else {
@@ -173,13 +173,13 @@ impl Transport {
                     self.registry
                 );
             }
-            let time = named.unwrap_or(Duration::from_secs(1 << (tried - 1).min(5)));
+            let time = named.unwrap_or(Duration::from_secs(1 << (count - 1).min(5)));
             progress::aside(&format!(
-                "        {reason}: trying again in {} s ({tried} of {tries})",
+                "        {reason}: trying again in {} s ({count} of {tries})",
                 time.as_secs()
             ));
             (self.patience.pause)(time);
-            tried += 1;
+            count += 1;
         }
     }
 
@@ -219,7 +219,7 @@ impl Transport {
             Some(body) => request.body(body).map(|request| self.agent.run(request)),
             None => request.body(()).map(|request| self.agent.run(request)),
         };
-        let cannot = |error: &dyn std::fmt::Display| format!("{} cannot be reached ({error})", self.registry);
+        let cannot = |error: &dyn fmt::Display| format!("{} cannot be reached ({error})", self.registry);
         match sent {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(cannot(&error)),

@@ -62,20 +62,18 @@ fn check_tag(tag: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether there is an image for each architecture that versions.json has.
+/// Whether there is an image for each architecture that versions.json has for the release.
 fn complete(wanted: &Candidate, versions: &Versions) -> Result<()> {
-    let line = wanted.release.line();
-    let entry = versions.lines().find(|(known, _)| *known == line);
-    let (_, entry) = entry.with_context(|| format!("versions.json has no line {line}: add it first"))?;
-    let missing: Vec<String> = entry
-        .architectures()
+    let missing: Vec<String> = versions
+        .architectures_of(wanted.release)?
         .iter()
         .filter(|architecture| !wanted.images.contains_key(architecture))
         .map(|architecture| format!("--digest {architecture}=sha256:…"))
         .collect();
     if !missing.is_empty() {
         bail!(
-            "versions.json has the line {line} for more architectures than there are digests: {} is missing",
+            "versions.json has {} for more architectures than there are digests: {} is missing",
+            wanted.release,
             missing.join(" and ")
         );
     }

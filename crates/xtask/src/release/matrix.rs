@@ -2,6 +2,7 @@
 //! has and what somebody wants go in.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
@@ -123,7 +124,7 @@ impl Matrix {
             columns(&rows)
         };
         for (line, tag) in &self.done {
-            text.push_str(&format!("\n{line}: published already, as {tag}"));
+            let _ = write!(text, "\n{line}: published already, as {tag}");
         }
         text.trim_end().to_owned()
     }

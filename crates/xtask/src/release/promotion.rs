@@ -3,7 +3,7 @@
 //! Nothing is built and nothing is copied here. What is set is looked at once more just before and just after; a tag of a
 //! release that is there already is never set to something else.
 
-use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -56,9 +56,17 @@ pub(crate) fn promote(
     how: How,
 ) -> Result<Promotion> {
     let contents = read(repository, digest)?;
-    judge(&contents, release, versions)?;
+    if contents.kind != Kind::Index {
+        bail!(
+            "{digest} is the image of one architecture: `cargo xtask release candidate` makes the index that is published"
+        );
+    }
+    contents.expect_release(&release.to_string())?;
     let published = published(repository)?;
     let tags = assign(release, Some(digest), versions.default_release()?, &published)?;
+    if !published.builds.contains_key(&tags.build) {
+        complete(&contents, release, versions)?;
+    }
     let steps = steps(&tags, digest, |tag| published.get(tag).cloned());
     if how == How::Set {
         let mut set: Vec<&str> = Vec::new();
@@ -75,32 +83,19 @@ pub(crate) fn promote(
     })
 }
 
-/// Whether it is what may be published: complete is what could be read.
-fn judge(contents: &Contents, release: Version, versions: &Versions) -> Result<()> {
-    let digest = &contents.manifest.digest;
-    if contents.kind != Kind::Index {
-        bail!(
-            "{digest} is the image of one architecture: `cargo xtask release candidate` makes the index that is published"
-        );
-    }
-    contents.expect_release(&release.to_string())?;
-    let line = release.line();
-    let entry = versions.lines().find(|(known, _)| *known == line);
-    let (_, entry) = entry.with_context(|| format!("versions.json has no line {line}: add it first"))?;
-    let wanted: BTreeSet<String> = entry
-        .architectures()
+/// Whether there is an image for each architecture that versions.json has for the release.
+fn complete(contents: &Contents, release: Version, versions: &Versions) -> Result<()> {
+    let there = contents.platforms();
+    let missing: Vec<String> = versions
+        .architectures_of(release)?
         .iter()
         .map(|architecture| format!("linux/{architecture}"))
-        .collect();
-    let there = contents.platforms();
-    let missing: Vec<&str> = wanted
-        .iter()
-        .map(String::as_str)
-        .filter(|platform| !there.contains(platform))
+        .filter(|platform| !there.contains(platform.as_str()))
         .collect();
     if !missing.is_empty() {
         bail!(
-            "{digest} has no image for {}, and versions.json wants one for the line {line}",
+            "{} has no image for {}, and versions.json wants one for {release}",
+            contents.manifest.digest,
             missing.join(", ")
         );
     }
@@ -145,11 +140,6 @@ fn stopped(set: &[&str]) -> String {
 }
 
 impl Promotion {
-    /// The tags of the image, the one that never changes first.
-    pub(crate) fn tags(&self) -> Vec<&str> {
-        self.steps.iter().map(|step| step.tag.as_str()).collect()
-    }
-
     /// Whether there was nothing to do.
     pub(crate) fn is_nothing(&self) -> bool {
         self.steps.iter().all(|step| step.change == Change::None)
@@ -176,7 +166,7 @@ impl Promotion {
         }
         let mut text = columns(&rows);
         if let Latest::Stays(reason) = &self.latest {
-            text.push_str(&format!("\n{LATEST} stays as it is: {reason}\n"));
+            let _ = write!(text, "\n{LATEST} stays as it is: {reason}\n");
         }
         text.push_str(match (self.is_nothing(), self.how) {
             (true, _) => "\nnothing to do: the image has its tags",

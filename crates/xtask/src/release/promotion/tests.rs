@@ -9,6 +9,7 @@ use crate::registry::fake::Fake;
 use crate::registry::{Digest, Manifest};
 use crate::rehearsal::{Fault, Trouble, push};
 use crate::release::candidate::{Candidate, candidate};
+use crate::release::tags::Published;
 use crate::versions::Architecture;
 use crate::versions::tests::unconfirmed;
 
@@ -147,8 +148,7 @@ fn what_was_interrupted_is_finished_by_a_second_run() {
     assert_snapshot!(told(&fake, &format!("{error:#}"), &names), @"7.0.1-r1 was set and the rest was not: run it again, and it goes on from there: REGISTRY answers 500 for REGISTRY/a/b:latest (5 times): run it again later, nothing that was done before has to be undone; if it stays so, look whether REGISTRY can be reached from here");
     assert_eq!(tags(&fake, &names), "7.0.1=A 7.0.1-r1=B latest=A");
     fake.proxy.inject(&[]);
-    let again = promoted(&fake, &b, "7.0.1", How::Set).unwrap();
-    assert_eq!(again.tags(), ["7.0.1-r1", "latest"]);
+    promoted(&fake, &b, "7.0.1", How::Set).unwrap();
     assert_eq!(tags(&fake, &names), "7.0.1=A 7.0.1-r1=B latest=B");
 }
 
@@ -188,7 +188,7 @@ fn a_tag_that_somebody_else_has_set_meanwhile_is_not_overwritten() {
         "7.0.1".parse().unwrap(),
         Some(&b),
         "7.0.1".parse().unwrap(),
-        &Default::default(),
+        &Published::default(),
     )
     .unwrap();
     let steps = steps(&tags, &b, |_| None);
@@ -235,7 +235,7 @@ fn an_architecture_that_versions_json_wants_must_be_there() {
     let said = refused(&fake, &names, || {
         candidate(&fake.client(), &only_arm, &versions())
     });
-    assert_snapshot!(said, @"versions.json has the line 7.0 for more architectures than there are digests: --digest amd64=sha256:… is missing");
+    assert_snapshot!(said, @"versions.json has 7.0.1 for more architectures than there are digests: --digest amd64=sha256:… is missing");
     // As an index that was made elsewhere.
     let bytes = format!(
         "{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"manifests\":[{}]}}",
@@ -251,7 +251,26 @@ fn an_architecture_that_versions_json_wants_must_be_there() {
     let said = refused(&fake, &[("INDEX", &index.digest)], || {
         promoted(&fake, &index.digest, "7.0.1", How::Set)
     });
-    assert_snapshot!(said, @"INDEX has no image for linux/amd64, and versions.json wants one for the line 7.0");
+    assert_snapshot!(said, @"INDEX has no image for linux/amd64, and versions.json wants one for 7.0.1");
+    // One that is published already has its tags, whatever versions.json wants by now.
+    fake.state().tags.insert("7.0.1".to_owned(), index.digest.clone());
+    let promotion = promoted(&fake, &index.digest, "7.0.1", How::Set).unwrap();
+    assert!(promotion.table().contains("latest  -"), "{}", promotion.table());
+    assert!(
+        promoted(&fake, &index.digest, "7.0.1", How::Set)
+            .unwrap()
+            .is_nothing()
+    );
+}
+
+#[test]
+fn of_an_older_release_it_is_not_known_for_which_architectures_it_is() {
+    let fake = Fake::start();
+    let arm = push(&fake.client(), "7.0.0", Architecture::Arm64, "").unwrap();
+    let only_arm = wanted("7.0.0", &[(Architecture::Arm64, arm)]);
+    let made = candidate(&fake.client(), &only_arm, &versions()).unwrap();
+    promoted(&fake, &made.digest, "7.0.0", How::Set).unwrap();
+    assert_eq!(tags(&fake, &[("OLD", &made.digest)]), "7.0.0=OLD");
 }
 
 #[test]
