@@ -5,6 +5,7 @@ mod candidate;
 mod detect;
 mod plan;
 mod promote;
+pub(crate) mod rehearse;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ pub(crate) enum Release {
     Candidate(candidate::Candidate),
     /// Gives an image that was found good the tags of its release
     Promote(promote::Promote),
+    /// Plays all of it on this machine: a registry, a signed repository, an image, and everything that goes wrong
+    Rehearse(rehearse::Rehearse),
 }
 
 impl Release {
@@ -34,20 +37,17 @@ impl Release {
             Self::Plan(plan) => plan.run(repo),
             Self::Candidate(candidate) => candidate.run(repo),
             Self::Promote(promote) => promote.run(repo),
+            Self::Rehearse(rehearse) => rehearse.run(repo),
         }
     }
 }
 
 /// The image that is meant: the named one, else the one that the chart asks for.
 fn image(repo: &Repo, named: Option<&str>) -> Result<Name> {
-    match named {
-        Some(named) => named.parse(),
-        None => {
-            let chart = images::name(&repo.root)?;
-            chart
-                .rsplit_once(':')
-                .map_or(chart.as_str(), |(name, _)| name)
-                .parse()
-        }
+    if let Some(named) = named {
+        return named.parse();
     }
+    let chart = images::name(&repo.root)?;
+    let (name, _) = chart.rsplit_once(':').unwrap_or((&chart, ""));
+    name.parse()
 }
