@@ -60,6 +60,20 @@ impl Image {
         })
     }
 
+    /// Pushes it to a registry on this machine, `127.0.0.1:PORT/NAME:TAG`; the digest that it has there.
+    pub(crate) fn push(&self, store: &Store, to: &str) -> Result<String> {
+        let file = store.repo.state.join("pushed.digest");
+        store
+            .buildah(["push", "--tls-verify=false", "--digestfile"])
+            .arg(&file)
+            .arg(&self.stored)
+            .arg(format!("docker://{to}"))
+            .run(&store.log("push"))?;
+        let digest = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        fs::remove_file(&file).with_context(|| file.display().to_string())?;
+        Ok(digest.trim().to_owned())
+    }
+
     /// Unpacks it into the checkout's state, unless this very one is there.
     pub(crate) fn unpack(&self, store: &Store) -> Result<Unpacked> {
         let parent = store.repo.state.join("unpacked");

@@ -15,6 +15,8 @@ mod machine;
 mod offers;
 mod platform;
 mod progress;
+mod registry;
+mod rehearsal;
 mod release;
 mod repo;
 mod serve;

@@ -113,6 +113,18 @@ pub(crate) fn simulated(repo: &Repo, progress: &mut Progress) -> Result<Unpacked
     Parts::simulated(repo, progress)?.unpacked(repo, progress)
 }
 
+/// Builds the front-end's image of a release with the simulated packages, and pushes it to a registry on this machine;
+/// the digest that it has there.
+pub(crate) fn pushed(repo: &Repo, to: &str, progress: &mut Progress) -> Result<String> {
+    let _one = Lock::take_in_cache(repo, "images")?;
+    let parts = Parts::simulated(repo, progress)?;
+    let step = format!("front-end image {} with them, pushed", repo.release);
+    progress.step(&step, || {
+        let image = parts.store.front_end(&parts.base, &parts.onepod, &parts.source)?;
+        image.push(&parts.store, to)
+    })
+}
+
 /// An image and what it is compared with.
 #[derive(Debug)]
 pub(crate) struct Weighed {

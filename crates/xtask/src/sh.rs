@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _, pipe};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -139,6 +139,30 @@ impl Cmd {
         child.wait().context(self.shown)
     }
 
+    /// Starts it and waits for the first line that it writes; it must end when its standard input does.
+    pub(crate) fn serve(mut self, log: &Path) -> Result<Service> {
+        let err = File::create(log).with_context(|| log.display().to_string())?;
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(err)
+            .spawn()
+            .with_context(|| self.shown.clone())?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().map(BufReader::new);
+        let mut service = Service {
+            said: String::new(),
+            child,
+            stdin,
+        };
+        if let Some(mut stdout) = stdout {
+            stdout.read_line(&mut service.said).context(self.shown)?;
+        }
+        service.said.truncate(service.said.trim_end().len());
+        Ok(service)
+    }
+
     /// Runs it and returns what it wrote on standard output, without the last line's end.
     pub(crate) fn read(mut self) -> Result<String> {
         let output = self
@@ -197,6 +221,23 @@ impl Cmd {
     }
 }
 
+/// A program that runs beside this one, and ends with the value.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Its first line.
+    pub(crate) said: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        // It is gone then, whatever its status is.
+        let _ = self.child.wait();
+    }
+}
+
 /// The file that a program's name leads to, by `PATH`.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path: OsString = std::env::var_os("PATH")?;
@@ -230,6 +271,18 @@ mod tests {
         assert!(error.contains("exit status: 3"), "{error}");
         assert!(error.ends_with("49\n50\nlast"), "{error}");
         assert!(!error.contains("\n11\n"), "more than {TAIL} lines: {error}");
+    }
+
+    #[test]
+    fn a_service_says_something_and_ends_with_its_input() {
+        let dir = tempfile::tempdir().unwrap();
+        let service = cmd("sh")
+            .arg("-c")
+            .arg("echo here; exec cat")
+            .serve(&dir.path().join("log"))
+            .unwrap();
+        assert_eq!(service.said, "here");
+        drop(service);
     }
 
     #[test]

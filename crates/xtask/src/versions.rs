@@ -112,6 +112,18 @@ impl Versions {
         self.lines.iter().map(|(line, entry)| (*line, entry))
     }
 
+    /// For which architectures a release must be there. Of a release that is not the line's newest nothing is known: none.
+    pub(crate) fn architectures_of(&self, release: Version) -> Result<BTreeSet<Architecture>> {
+        let line = release.line();
+        let entry = self.lines.get(&line);
+        let entry = entry.with_context(|| format!("versions.json has no line {line}: add it first"))?;
+        Ok(if entry.version == release {
+            entry.architectures.clone()
+        } else {
+            BTreeSet::new()
+        })
+    }
+
     /// The same with another entry of a line.
     pub(crate) fn with(mut self, line: Line, entry: Entry) -> Self {
         self.lines.insert(line, entry);

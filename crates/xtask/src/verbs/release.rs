@@ -1,11 +1,15 @@
 //! `release`: what follows from the vendor's releases. One file a verb, in `release/`; what they have in common is in
 //! `crate::release`.
 
+mod candidate;
 mod chart;
 mod detect;
 mod gate;
 pub(crate) mod ignores;
 mod needs_rebuild;
+mod plan;
+mod promote;
+pub(crate) mod rehearse;
 mod report;
 
 use std::process::ExitCode;
@@ -13,6 +17,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::images;
+use crate::registry::Name;
 use crate::repo::Repo;
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +36,14 @@ pub(crate) enum Release {
     /// The chart: its version and what follows from it, its package
     #[command(subcommand)]
     Chart(chart::Chart),
+    /// Says what would be built and which tags it would get, by versions.json and what the registry has
+    Plan(plan::Plan),
+    /// Makes one index of the images of all architectures, under a tag to try it by; prints its digest
+    Candidate(candidate::Candidate),
+    /// Gives an image that was found good the tags of its release
+    Promote(promote::Promote),
+    /// Plays all of it on this machine: a registry, a signed repository, an image, and everything that goes wrong
+    Rehearse(rehearse::Rehearse),
 }
 
 impl Release {
@@ -41,6 +55,20 @@ impl Release {
             Self::NeedsRebuild(needs_rebuild) => needs_rebuild.run(),
             Self::Report(report) => report.run(repo),
             Self::Chart(chart) => chart.run(repo),
+            Self::Plan(plan) => plan.run(repo),
+            Self::Candidate(candidate) => candidate.run(repo),
+            Self::Promote(promote) => promote.run(repo),
+            Self::Rehearse(rehearse) => rehearse.run(repo),
         }
     }
+}
+
+/// The image that is meant: the named one, else the one that the chart asks for.
+fn image(repo: &Repo, named: Option<&str>) -> Result<Name> {
+    if let Some(named) = named {
+        return named.parse();
+    }
+    let chart = images::name(&repo.root)?;
+    let (name, _) = chart.rsplit_once(':').unwrap_or((&chart, ""));
+    name.parse()
 }

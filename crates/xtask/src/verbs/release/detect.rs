@@ -32,13 +32,23 @@ pub(crate) struct Detect {
 
 /// What was found, and done.
 #[derive(Debug)]
-struct Outcome {
-    report: String,
+pub(super) struct Outcome {
+    pub(super) report: String,
     /// Whether the file changed, or would have.
-    news: bool,
+    pub(super) news: bool,
 }
 
 impl Detect {
+    /// For a vendor elsewhere.
+    pub(super) fn of(repository: &str, key: Option<&str>, line: Option<Line>) -> Self {
+        Self {
+            check: false,
+            line,
+            repository: repository.to_owned(),
+            key: key.map(str::to_owned),
+        }
+    }
+
     pub(crate) fn run(self, repo: &Repo) -> Result<ExitCode> {
         let outcome = self.detect(&repo.versions())?;
         progress::say(&outcome.report);
@@ -49,7 +59,8 @@ impl Detect {
         })
     }
 
-    fn detect(&self, file: &Path) -> Result<Outcome> {
+    /// Brings a file up to what the vendor has.
+    pub(super) fn detect(&self, file: &Path) -> Result<Outcome> {
         let before = Versions::read(file)?;
         let chosen = self.chosen(&before)?;
         let key = match &self.key {

@@ -1,0 +1,292 @@
+//! What goes wrong. Each must be refused for its own reason, and leave the registry's tags and versions.json as they were.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::stage::{Scan, Stage, machine, read};
+use crate::progress::{self, Counts};
+use crate::registry::{self, Digest, Name, Patience, Repository};
+use crate::rehearsal::{Fault, Trouble, push};
+use crate::release::{Event, Job, published};
+use crate::versions::Architecture;
+
+/// Requests that trouble is made for: method, and part of the path.
+const LIST: (&str, &str) = ("GET", "/tags/list");
+const LOOK: (&str, &str) = ("HEAD", "/manifests/");
+const SET: (&str, &str) = ("PUT", "/manifests/");
+
+/// The refusals so far.
+struct Refusals<'a> {
+    stage: &'a Stage,
+    counts: Counts,
+}
+
+impl<'a> Refusals<'a> {
+    fn on(stage: &'a Stage) -> Self {
+        Self {
+            stage,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Does something that must fail with these words in its error, and looks that nothing was changed.
+    fn expect<T>(&mut self, what: &str, words: &str, act: impl FnOnce() -> Result<T>) {
+        match self.look(what, words, act) {
+            Ok(()) => self.counts += Counts::PASSED,
+            Err(error) => {
+                let error = error.context(what.to_owned());
+                progress::complain(&error);
+                self.stage.note(&format!("**FAILED**: {error:#}"));
+                self.counts += Counts::FAILED;
+            }
+        }
+    }
+
+    fn look<T>(&self, what: &str, words: &str, act: impl FnOnce() -> Result<T>) -> Result<()> {
+        let before = (self.stage.table()?, read(&self.stage.versions())?);
+        self.stage.note(&format!("**{what}**"));
+        let error = match act() {
+            Ok(_) => bail!("it went well"),
+            Err(error) => format!("{error:#}"),
+        };
+        self.stage.shown("(…)", &format!("error: {error}"));
+        if (self.stage.table()?, read(&self.stage.versions())?) != before {
+            bail!("tags or versions.json were changed");
+        }
+        self.stage.note(&format!(
+            "versions.json and the {} tags are what they were before.",
+            before.0.len()
+        ));
+        if !error.contains(words) {
+            bail!("it was refused for another reason than \"{words}\": {error}");
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn indexes(stage: &Stage) -> Result<Counts> {
+    let mut refusals = Refusals::on(stage);
+    let both = [Architecture::Amd64, Architecture::Arm64];
+    let list = stage
+        .packages("7.0.1")?
+        .replace("Version: 7.0.1-1", "Version: 7.0.1-2");
+    let publish = |list: &str| stage.publish("7.0", &both, list);
+    let inrelease = stage.suite("7.0").join("InRelease");
+    let of_machine = stage
+        .suite("7.0")
+        .join(format!("opennebula/binary-{}/Packages", machine()));
+
+    let gone = nobody()?;
+    refusals.expect(
+        "an index that cannot be reached",
+        "cannot be read (curl: (7)",
+        || stage.detect_elsewhere(&format!("http://{gone}/repo")),
+    );
+
+    fs::write(&inrelease, "Suite: stable\nArchitectures: amd64\nSHA256:\n").context("InRelease")?;
+    refusals.expect("an index that is not signed", "it is not signed", || {
+        stage.detect()
+    });
+
+    publish(&list)?;
+    let signed = read(&inrelease)?;
+    fs::write(&inrelease, signed.replace("Suite: stable", "Suite: other")).context("InRelease")?;
+    refusals.expect(
+        "an index that was changed after it was signed",
+        "it was changed after",
+        || stage.detect(),
+    );
+
+    publish("this is no list\n")?;
+    refusals.expect("a broken list, signed", "is no field", || stage.detect());
+
+    publish(&list)?;
+    fs::write(&of_machine, &list[..list.len() / 2]).context("Packages")?;
+    refusals.expect("a truncated Packages", "is not what the vendor signed", || {
+        stage.detect()
+    });
+
+    publish(&list)?;
+    fs::write(&of_machine, list.replace("7.0.1-2", "7.0.9-1")).context("Packages")?;
+    refusals.expect("a replaced Packages", "is not what the vendor signed", || {
+        stage.detect()
+    });
+
+    publish("")?;
+    refusals.expect("an empty list, signed", "an empty list changes nothing", || {
+        stage.detect()
+    });
+
+    publish(&stage.packages("7.0.0")?)?;
+    refusals.expect(
+        "a list without the newest release",
+        "which is older than 7.0.1",
+        || stage.detect(),
+    );
+
+    publish(&stage.packages("7.0.1")?)?;
+    refusals.expect(
+        "packages that are older than those that are known",
+        "which is older than 7.0.1-2",
+        || stage.detect(),
+    );
+
+    stage.publish("7.0", &[machine()], &list)?;
+    refusals.expect("a list of fewer architectures", "any more", || stage.detect());
+
+    let odd = ["7.0.80-1", "7.0.2~rc1-1", "7.0.3+git1-1", "v7.0.4"]
+        .map(|version| list.replace("Version: 7.0.1-2", &format!("Version: {version}")));
+    publish(&odd.concat())?;
+    refusals.expect(
+        "versions of odd forms and nothing else",
+        "an empty list changes nothing",
+        || stage.detect(),
+    );
+
+    publish(&list)?;
+    Ok(refusals.counts)
+}
+
+pub(super) fn images(stage: &Stage) -> Result<Counts> {
+    let mut refusals = Refusals::on(stage);
+    let jobs = stage.plan(Event::Push, None, None)?;
+    let job = |line: &str| -> Result<&Job> {
+        let found = jobs.iter().find(|job| job.line.to_string() == line);
+        found.with_context(|| format!("{line} was not planned"))
+    };
+    let (seven, two) = (job("7.0")?, job("7.2")?);
+
+    let bad = stage.small_images(seven, "bad")?;
+    refusals.expect("a gate that is not passed", "the gate stops sha256:", || {
+        stage.release(seven, bad.clone(), Scan::Critical)
+    });
+
+    let other = stage.table()?;
+    let other = other.get("7.2.0").context("there is no tag 7.2.0")?;
+    refusals.expect(
+        "the digest of another release",
+        "is one of 7.2.0 by its label",
+        || stage.promote(seven, other),
+    );
+
+    refusals.expect("a digest that is not there", "is not there (404)", || {
+        stage.promote(seven, &Digest::of(b"nothing"))
+    });
+
+    let one = &bad[&machine()];
+    refusals.expect(
+        "the image of one architecture",
+        "is the image of one architecture",
+        || stage.promote(seven, one),
+    );
+
+    refusals.expect("a candidate that lacks an architecture", "is missing", || {
+        stage.candidate(seven, BTreeMap::from([(machine(), one.clone())]))
+    });
+
+    let swapped = BTreeMap::from([
+        (Architecture::Amd64, bad[&Architecture::Arm64].clone()),
+        (Architecture::Arm64, bad[&Architecture::Amd64].clone()),
+    ]);
+    refusals.expect(
+        "a candidate with the architectures mixed up",
+        "and its configuration says",
+        || stage.candidate(seven, swapped),
+    );
+
+    let strange = push(&stage.client(), "7.0.0", machine(), "strange")?;
+    refusals.expect(
+        "a candidate of another release's image",
+        "is one of 7.0.0 by its label",
+        || stage.candidate(two, BTreeMap::from([(machine(), strange)])),
+    );
+
+    // Last, because the registry is broken by it for good.
+    let broken = stage.candidate(two, stage.small_images(two, "broken")?)?;
+    let contents = registry::read(&stage.client(), &broken)?;
+    let child = stage
+        .client()
+        .manifest(contents.variants[0].digest.as_str())?
+        .context("the image was pushed just now")?;
+    let child: serde_json::Value = serde_json::from_slice(&child.bytes)?;
+    let layer = child["layers"][0]["digest"].as_str().unwrap_or_default();
+    let file = stage.registry.file(layer);
+    fs::remove_file(&file).with_context(|| file.display().to_string())?;
+    refusals.expect(
+        "an image whose layer is lost",
+        "is not complete: its layer",
+        || stage.promote(two, &broken),
+    );
+    Ok(refusals.counts)
+}
+
+pub(super) fn registries(stage: &Stage) -> Result<Counts> {
+    let mut refusals = Refusals::on(stage);
+    let jobs = stage.plan(Event::Dispatch, Some("7.0"), None)?;
+    let job = jobs.first().context("7.0 was not planned")?;
+    let digest = stage.candidate(job, stage.small_images(job, "trouble")?)?;
+    let login = "set REGISTRY_USERNAME and REGISTRY_PASSWORD_FILE";
+    let troubles = [
+        (
+            "the tags",
+            LIST,
+            "500 Internal Server Error",
+            "answers 500 for the tags of",
+        ),
+        ("what a tag names", LOOK, "503 Service Unavailable", "answers 503"),
+        (
+            "setting a tag",
+            SET,
+            "500 Internal Server Error",
+            "no tag was changed",
+        ),
+        (
+            "setting a tag",
+            SET,
+            "429 Too Many Requests",
+            "left alone for 3600 s",
+        ),
+        ("setting a tag", SET, "401 Unauthorized", login),
+        ("setting a tag", SET, "403 Forbidden", login),
+        ("setting a tag", SET, "404 Not Found", "no such repository (404)"),
+    ];
+    for (what, (method, path), status, words) in troubles {
+        let header = if status.starts_with("429") {
+            "Retry-After: 3600"
+        } else {
+            "X-Trouble: yes"
+        };
+        stage.proxy.inject(&[Fault {
+            method,
+            path,
+            trouble: Trouble::Answer(status, header),
+            times: u32::MAX,
+        }]);
+        let what = format!("{what} is answered by {status}");
+        refusals.expect(&what, words, || stage.promote(job, &digest));
+    }
+    stage.proxy.inject(&[]);
+    let gone = nobody()?;
+    refusals.expect("a registry that cannot be reached", "cannot be reached (", || {
+        let patience = Patience {
+            pause: |_| {},
+            ..Patience::default()
+        };
+        published(&Repository::with(
+            &Name::local(gone, "opennebula"),
+            None,
+            patience,
+        ))
+    });
+    Ok(refusals.counts)
+}
+
+/// An address where nobody listens.
+fn nobody() -> Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .context("no free port on 127.0.0.1")
+}
