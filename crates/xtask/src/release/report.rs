@@ -335,7 +335,7 @@ fn shown(change: &Change, value: Option<&str>) -> String {
     if let (Some(before), Some(now)) = (&change.before, &change.now) {
         let other = if value == before { now } else { before };
         let own = lacking(value, other);
-        if value.contains(',') || value.contains("; ") {
+        if value.contains(',') || value.contains(units::JOINT) {
             return if own.is_empty() {
                 "a long list".to_owned()
             } else {
@@ -350,7 +350,10 @@ fn shown(change: &Change, value: Option<&str>) -> String {
 /// The elements of a list that another one has not, each cut short.
 fn lacking(list: &str, other: &str) -> Vec<String> {
     let elements = |text: &str| -> Vec<String> {
-        let all = text.split([',', ';']).map(str::trim);
+        let all = text
+            .split(units::JOINT)
+            .flat_map(|part| part.split(','))
+            .map(str::trim);
         all.filter(|element| !element.is_empty())
             .map(str::to_owned)
             .collect()

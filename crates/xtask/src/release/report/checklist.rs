@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Difference};
+use super::{Change, Difference, units};
 use crate::versions::installed;
 
 pub(super) const SERVICES: &str = "image/services.toml";
@@ -245,7 +245,11 @@ fn services(difference: &Difference, ours: &Ours, add: &mut impl FnMut(&'static 
 
 /// The file that a command runs: a script rather than its interpreter.
 fn program(command: &str) -> String {
-    let mut words = command.split("; ").next().unwrap_or_default().split_whitespace();
+    let mut words = command
+        .split(units::JOINT)
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
     let path = words.rfind(|word| word.starts_with('/'));
     path.unwrap_or(command).to_owned()
 }
@@ -355,7 +359,7 @@ pub(super) fn shown(items: &BTreeSet<Item>) -> String {
     for file in FILES {
         for item in items.iter().filter(|item| item.file == file) {
             let (mark, known) = if item.known {
-                ("x", " (is known here)")
+                ("x", " (named there already)")
             } else {
                 (" ", "")
             };

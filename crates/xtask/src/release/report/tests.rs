@@ -151,7 +151,7 @@ fn of_long_lists_what_differs_is_shown_and_a_key_of_all_drivers_is_one_item() {
     );
     for item in [
         "- [ ] `crates/onepod/src/settings/vendor/oned.rs`: `oned.conf`: new key `TM_MAD_CONF[NAME]/X` of a driver\n",
-        "- [x] `crates/onepod/src/settings/vendor/oned.rs`: `oned.conf`: new driver `TM_MAD_CONF[NAME=b]` (is known here)\n",
+        "- [x] `crates/onepod/src/settings/vendor/oned.rs`: `oned.conf`: new driver `TM_MAD_CONF[NAME=b]` (named there already)\n",
     ] {
         assert_eq!(report.matches(item).count(), 1, "{report}");
     }

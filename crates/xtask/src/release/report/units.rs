@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Contents;
 
+/// Stands between the values of a directive that is there several times.
+pub(super) const JOINT: &str = " ⏎ ";
+
 const FOLDER: &str = "usr/lib/systemd/system/";
 /// The folder of credentials, as the units write it.
 const CREDENTIALS: &str = "/.one/";
@@ -19,7 +22,7 @@ pub(super) fn of(contents: &Contents) -> BTreeMap<String, BTreeMap<String, Strin
             let said = all.filter(|(key, _)| !WORDS.contains(&key.as_str()));
             (
                 name.to_owned(),
-                said.map(|(key, values)| (key, values.join("; "))).collect(),
+                said.map(|(key, values)| (key, values.join(JOINT))).collect(),
             )
         })
         .collect()
