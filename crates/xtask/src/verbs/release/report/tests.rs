@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::super::detect::tests::Key;
+use crate::rehearsal::Key;
 use super::*;
 use crate::digest::sha256;
 use crate::serve;
@@ -83,7 +83,7 @@ fn publish(key: &Key, packages: &Path, repository: &Path) {
         sha256(list.as_bytes()),
         list.len()
     );
-    key.sign(&release, &suite.join("InRelease"));
+    key.sign(&release, &suite.join("InRelease")).unwrap();
 }
 
 fn report(old: &str, new: &str) -> Report {
@@ -102,7 +102,7 @@ fn report(old: &str, new: &str) -> Report {
 fn packages_of_the_repository_and_of_folders_give_one_report() {
     let dir = TempDir::new().unwrap();
     let repo = Repo::find().unwrap();
-    let key = Key::make();
+    let key = Key::make().unwrap();
     let www = dir.path().join("www");
     let mut folders = Vec::new();
     // The newer one lies in the repository of its line.
@@ -113,7 +113,7 @@ fn packages_of_the_repository_and_of_folders_give_one_report() {
         publish(&key, &packages, &www.join(place).join("Ubuntu/24.04"));
         folders.push(packages);
     }
-    key.export(&www.join("repo2.key"));
+    key.export(&www.join("repo2.key")).unwrap();
     let address = serve::serve(&www).unwrap();
 
     let mut of_folders = report("7.0.1", "7.2.0");
