@@ -6,6 +6,7 @@
 mod apt;
 mod cluster;
 mod digest;
+mod forge;
 mod images;
 mod kind;
 mod leftovers;
@@ -17,8 +18,10 @@ mod release;
 mod repo;
 mod serve;
 mod sh;
+mod tools;
 mod verbs;
 mod versions;
+mod workflows;
 
 use std::process::ExitCode;
 
