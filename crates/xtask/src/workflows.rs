@@ -43,6 +43,7 @@ pub(crate) fn findings(files: &[File], verb: Understands<'_>) -> Vec<String> {
                 continue;
             }
         };
+        pins::hidden(&file.text, &value).into_iter().for_each(&mut say);
         let found = if value.get("runs").is_some() {
             of_action(&value, verb)
         } else {
@@ -99,6 +100,9 @@ fn of_job(job: &Value, env: &[&Value], verb: Understands<'_>) -> Vec<String> {
         // The called workflow's jobs have their own limits and environments.
         if job.get("secrets").is_some() && !called.starts_with("./") {
             say("hands secrets to a workflow of another repository");
+        }
+        if mentions_secret(&job["with"]) {
+            say("hands a secret over as an input, which is shown in logs: `secrets` is for them");
         }
         return findings;
     }

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::File;
 
 /// Actions that are pinned by a tag, each with the reason.
@@ -18,6 +20,30 @@ pub(super) fn of_file(file: &File, files: &[File]) -> Vec<String> {
                 .map(|what| format!("line {number}: {what}"))
         })
         .collect()
+}
+
+/// Actions of the parsed file that the lines do not show, so that no comment could be beside them.
+pub(super) fn hidden(text: &str, value: &Value) -> Vec<String> {
+    let shown: Vec<&str> = uses(text).map(|(_, action, _)| action).collect();
+    used(value)
+        .into_iter()
+        .filter(|action| !shown.contains(action))
+        .map(|action| format!("uses {action} in another form than `uses: NAME@HASH # vX.Y.Z` on a line of its own"))
+        .collect()
+}
+
+fn used(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(name, value)| match value.as_str() {
+                Some(action) if name == "uses" => vec![action],
+                _ => used(value),
+            })
+            .collect(),
+        Value::Array(all) => all.iter().flat_map(used).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// What is wrong between files: one action at two commits.
