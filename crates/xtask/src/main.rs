@@ -14,6 +14,8 @@ mod lock;
 mod machine;
 mod platform;
 mod progress;
+mod registry;
+mod rehearsal;
 mod release;
 mod repo;
 mod serve;

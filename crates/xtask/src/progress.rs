@@ -168,6 +168,11 @@ pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
+/// Prints a line beside what a verb gives to the next program: on standard error.
+pub(crate) fn aside(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Says that a command runs for longer than one would think.
 pub(crate) fn still(what: &str, elapsed: Duration, log: &Path) {
     let what: String = what.chars().take(60).collect();

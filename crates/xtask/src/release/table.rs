@@ -13,8 +13,17 @@ pub(crate) fn table(planned: &[Planned], proposed: &[Proposed]) -> String {
     let mut rows = vec![TITLES.map(str::to_owned)];
     rows.extend(planned.iter().map(of_a_line));
     rows.extend(proposed.iter().map(of_a_proposal));
+    let mut text = columns(&rows);
+    for remark in remarks(planned, proposed) {
+        let _ = write!(text, "\n{remark}");
+    }
+    text.trim_end().to_owned()
+}
+
+/// Rows as lines, each column as wide as its widest cell.
+pub(crate) fn columns<const COUNT: usize>(rows: &[[String; COUNT]]) -> String {
     let mut text = String::new();
-    for row in &rows {
+    for row in rows {
         let mut line = String::new();
         for (column, cell) in row.iter().enumerate() {
             let width = rows.iter().map(|row| row[column].chars().count()).max();
@@ -23,10 +32,7 @@ pub(crate) fn table(planned: &[Planned], proposed: &[Proposed]) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    for remark in remarks(planned, proposed) {
-        let _ = write!(text, "\n{remark}");
-    }
-    text.trim_end().to_owned()
+    text
 }
 
 fn of_a_line(planned: &Planned) -> [String; 6] {

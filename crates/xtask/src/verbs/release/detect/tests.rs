@@ -2,66 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
 use super::*;
-use crate::digest::sha256;
+use crate::rehearsal::{Key, publish, suite};
 use crate::serve;
-use crate::sh::cmd;
 use crate::versions::installed;
 use crate::versions::tests::unconfirmed;
-
-/// A key that lives as long as this value.
-struct Key(TempDir);
-
-impl Key {
-    fn make() -> Self {
-        let key = Self(tempfile::tempdir().unwrap());
-        key.gpg(&[
-            "--passphrase",
-            "",
-            "--quick-generate-key",
-            "vendor",
-            "ed25519",
-            "sign",
-            "never",
-        ]);
-        key
-    }
-
-    fn gpg(&self, args: &[&str]) -> String {
-        cmd("gpg")
-            .env("GNUPGHOME", self.0.path())
-            .args(["--batch", "--yes", "--quiet", "--pinentry-mode", "loopback"])
-            .args(args)
-            .read()
-            .unwrap()
-    }
-
-    fn export(&self, to: &Path) {
-        fs::write(to, self.gpg(&["--armor", "--export"])).unwrap();
-    }
-
-    fn sign(&self, text: &str, to: &Path) {
-        let plain = to.with_extension("plain");
-        fs::write(&plain, text).unwrap();
-        let [plain, to] = [&plain, to].map(|path| path.display().to_string());
-        self.gpg(&["--output", &to, "--clearsign", &plain]);
-    }
-}
-
-impl Drop for Key {
-    fn drop(&mut self) {
-        // The agent that gpg started for this folder ends with it.
-        cmd("gpgconf")
-            .env("GNUPGHOME", self.0.path())
-            .args(["--kill", "all"])
-            .succeeds();
-    }
-}
 
 /// The vendor, and a versions.json that is brought up to what he has.
 struct Scene {
@@ -80,9 +30,9 @@ enum Form {
 impl Scene {
     fn new(lines: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let key = Key::make();
+        let key = Key::make().unwrap();
         fs::create_dir_all(dir.path().join("www/repo")).unwrap();
-        key.export(&dir.path().join("www/repo/repo2.key"));
+        key.export(&dir.path().join("www/repo/repo2.key")).unwrap();
         let address = serve::serve(&dir.path().join("www")).unwrap();
         let file = dir.path().join("versions.json");
         fs::write(&file, "").unwrap();
@@ -108,42 +58,21 @@ impl Scene {
     }
 
     fn suite(&self, folder: &str) -> PathBuf {
-        self.dir
-            .path()
-            .join("www/repo")
-            .join(folder)
-            .join("Ubuntu/24.04/dists/stable")
+        suite(&self.dir.path().join("www/repo"), folder)
     }
 
     /// Publishes lists of packages, by Debian's names of the architectures, in one form.
     fn publish(&self, folder: &str, lists: &[(&str, String)], form: Form) {
         let suite = self.suite(folder);
-        let _ = fs::remove_dir_all(&suite);
-        let mut sums = String::new();
-        for (architecture, list) in lists {
-            let binary = suite.join(format!("opennebula/binary-{architecture}"));
-            fs::create_dir_all(&binary).unwrap();
-            let (plain, packed) = (binary.join("Packages"), binary.join("Packages.gz"));
-            fs::write(&plain, list).unwrap();
-            cmd("gzip")
-                .args(["-9", "-n", "--keep"])
-                .arg(&plain)
-                .read()
-                .unwrap();
-            for file in [&plain, &packed] {
-                let bytes = fs::read(file).unwrap();
-                let digest = sha256(&bytes);
-                let path = file.strip_prefix(&suite).unwrap().display();
-                let _ = writeln!(sums, " {digest} {:>9} {path}", bytes.len());
-            }
-            fs::remove_file(if form == Form::Plain { packed } else { plain }).unwrap();
+        publish(&suite, &self.key, lists).unwrap();
+        for (architecture, _) in lists {
+            let name = if form == Form::Plain {
+                "Packages.gz"
+            } else {
+                "Packages"
+            };
+            fs::remove_file(suite.join(format!("opennebula/binary-{architecture}/{name}"))).unwrap();
         }
-        let names: Vec<&str> = lists.iter().map(|(architecture, _)| *architecture).collect();
-        let release = format!(
-            "Origin: OpenNebula\nSuite: stable\nArchitectures: {}\nComponents: opennebula\nSHA256:\n{sums}",
-            names.join(" ")
-        );
-        self.key.sign(&release, &suite.join("InRelease"));
     }
 
     /// Publishes all packages of some versions for amd64.
@@ -391,9 +320,9 @@ fn only_the_vendor_s_signature_counts() {
     assert!(scene.content().contains("\"confirmed\": true"));
 
     fs::write(&path, &signed).unwrap();
-    let other = Key::make();
+    let other = Key::make().unwrap();
     let file = scene.dir.path().join("other.asc");
-    other.export(&file);
+    other.export(&file).unwrap();
     scene.detect.key = Some(file.display().to_string());
     let told = scene.refused();
     assert!(told.contains("it is signed by another key"), "{told}");
