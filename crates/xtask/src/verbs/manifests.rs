@@ -102,3 +102,38 @@ fn values(repo: &Repo) -> Result<Vec<Option<(String, PathBuf)>>> {
     files.extend(named.into_iter().map(Some));
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A checkout that has these files in the chart's folder `ci`.
+    fn found(files: &[&str]) -> Result<Vec<String>> {
+        let dir = tempfile::tempdir()?;
+        let folder = dir.path().join(CHART).join("ci");
+        for file in files {
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join(file), "")?;
+        }
+        let repo = Repo {
+            root: dir.path().to_owned(),
+            state: dir.path().join("state"),
+            cache: dir.path().join("cache"),
+            release: "7.0.0".to_owned(),
+        };
+        let name = |file: Option<(String, PathBuf)>| file.map_or("none".to_owned(), |(name, _)| name);
+        Ok(values(&repo)?.into_iter().map(name).collect())
+    }
+
+    #[test]
+    fn the_chart_s_own_values_come_first_and_every_file_after_them() {
+        assert_eq!(found(&[]).unwrap(), ["none"]);
+        assert_eq!(found(&["b.yaml", "README.md", "a.yaml"]).unwrap(), ["none", "a.yaml", "b.yaml"]);
+    }
+
+    #[test]
+    fn a_folder_without_a_file_of_values_is_no_success() {
+        let error = found(&["a.yml"]).unwrap_err().to_string();
+        assert!(error.contains("has no file of values (*.yaml)"), "{error}");
+    }
+}

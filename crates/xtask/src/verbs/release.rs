@@ -5,6 +5,7 @@ mod candidate;
 mod detect;
 mod plan;
 mod promote;
+mod published;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ pub(crate) enum Release {
     Candidate(candidate::Candidate),
     /// Gives an image that was found good the tags of its release
     Promote(promote::Promote),
+    /// Prints the newest published image of a line's release by its digest, or nothing
+    Published(published::Published),
 }
 
 impl Release {
@@ -34,6 +37,7 @@ impl Release {
             Self::Plan(plan) => plan.run(repo),
             Self::Candidate(candidate) => candidate.run(repo),
             Self::Promote(promote) => promote.run(repo),
+            Self::Published(published) => published.run(repo),
         }
     }
 }

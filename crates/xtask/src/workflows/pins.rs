@@ -28,7 +28,9 @@ pub(super) fn hidden(text: &str, value: &Value) -> Vec<String> {
     used(value)
         .into_iter()
         .filter(|action| !shown.contains(action))
-        .map(|action| format!("uses {action} in another form than `uses: NAME@HASH # vX.Y.Z` on a line of its own"))
+        .map(|action| {
+            format!("uses {action} in another form than `uses: NAME@HASH # vX.Y.Z` on a line of its own")
+        })
         .collect()
 }
 

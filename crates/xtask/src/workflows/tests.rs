@@ -118,11 +118,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "actions/checkout@3d3c42e # v7.0.1",
         "pinned by \"3d3c42e\"",
     ),
-    (
-        PINNED,
-        "actions/checkout@HASH",
-        "no release beside its hash",
-    ),
+    (PINNED, "actions/checkout@HASH", "no release beside its hash"),
     (PINNED, "actions/checkout@HASH # v7", "no release beside its hash"),
     (
         PINNED,
@@ -208,7 +204,9 @@ fn secrets_go_to_workflows_of_this_repository_alone() {
     let all = found(&call(&format!("a/b/.github/workflows/c.yml@{HASH} # v1.0.0")));
     assert_eq!(all.len(), 1, "{all:#?}");
     assert!(all[0].contains("to a workflow of another repository"));
-    let all = found(&call("./.github/workflows/good.yml").replace("secrets: inherit", "with: {a: '${{ secrets.B }}'}"));
+    let all = found(
+        &call("./.github/workflows/good.yml").replace("secrets: inherit", "with: {a: '${{ secrets.B }}'}"),
+    );
     assert_eq!(all.len(), 1, "{all:#?}");
     assert!(all[0].contains("as an input"));
 }
@@ -227,9 +225,16 @@ fn an_action_has_one_commit_in_all_files() {
 #[test]
 fn an_action_cannot_hide_from_the_lines() {
     let step = format!("      - uses: actions/checkout@{HASH} # v7.0.1\n");
-    for form in ["      - {uses: a/b@v1}\n", "      - \"uses\": a/b@v1\n", "      - uses:\n          a/b@v1\n"] {
+    for form in [
+        "      - {uses: a/b@v1}\n",
+        "      - \"uses\": a/b@v1\n",
+        "      - uses:\n          a/b@v1\n",
+    ] {
         let all = with(&step, &format!("{form}{step}"));
-        assert!(all.iter().any(|one| one.contains("uses a/b@v1 in another form")), "{form:?}: {all:#?}");
+        assert!(
+            all.iter().any(|one| one.contains("uses a/b@v1 in another form")),
+            "{form:?}: {all:#?}"
+        );
     }
 }
 
