@@ -12,6 +12,9 @@ use crate::repo::Repo;
 use crate::sh::cmd;
 use crate::versions::{Line, Version, Versions};
 
+/// What GitHub takes as a body is 65,536 characters; bytes are never fewer.
+const LIMIT: usize = 60_000;
+
 /// What a line was and is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Change {
@@ -103,6 +106,13 @@ fn text(found: &str, reports: &[String]) -> String {
     for report in reports {
         let _ = write!(text, "\n{}\n", report.trim_end());
     }
+    if text.len() > LIMIT {
+        text.truncate(text.floor_char_boundary(LIMIT));
+        text.insert_str(
+            0,
+            "This is cut, because GitHub takes no longer one: `cargo xtask release report OLD NEW` prints all of it.\n\n",
+        );
+    }
     text
 }
 
@@ -141,6 +151,13 @@ mod tests {
             body.contains("```\nline  before\n```\n\n# 7.0.0 → 7.0.1\n\n# 7.4\n"),
             "{body}"
         );
+    }
+
+    #[test]
+    fn a_body_that_github_would_refuse_is_cut_and_says_so() {
+        let body = text("x", &["→".repeat(30_000)]);
+        assert!(body.len() < 65_536, "{}", body.len());
+        assert!(body.starts_with("This is cut"), "{}", &body[..80]);
     }
 
     #[test]

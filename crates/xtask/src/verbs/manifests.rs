@@ -128,7 +128,10 @@ mod tests {
     #[test]
     fn the_chart_s_own_values_come_first_and_every_file_after_them() {
         assert_eq!(found(&[]).unwrap(), ["none"]);
-        assert_eq!(found(&["b.yaml", "README.md", "a.yaml"]).unwrap(), ["none", "a.yaml", "b.yaml"]);
+        assert_eq!(
+            found(&["b.yaml", "README.md", "a.yaml"]).unwrap(),
+            ["none", "a.yaml", "b.yaml"]
+        );
     }
 
     #[test]
