@@ -7,6 +7,7 @@ mod apt;
 mod chart;
 mod cluster;
 mod digest;
+mod forge;
 mod images;
 mod kind;
 mod leftovers;
@@ -21,8 +22,10 @@ mod release;
 mod repo;
 mod serve;
 mod sh;
+mod tools;
 mod verbs;
 mod versions;
+mod workflows;
 
 use std::process::ExitCode;
 

@@ -30,5 +30,5 @@ pub(crate) use fetch::Repository;
 pub(crate) use matrix::{Event, Job, Wanted, matrix};
 pub(crate) use plan::{Planned, Proposed, Source, plan, propose};
 pub(crate) use promotion::{How, Promotion, promote};
-pub(crate) use published::published;
+pub(crate) use published::{newest, published};
 pub(crate) use table::{columns, table};

@@ -7,10 +7,13 @@ mod cluster;
 mod down;
 mod e2e;
 mod faults;
+mod forge;
 mod image;
+mod manifests;
 mod release;
 mod test;
 mod up;
+pub(crate) mod workflows;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -63,11 +66,14 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Release(release::Release),
     /// The scenarios alone, on a cluster of their own that is gone afterwards
-    E2e {
-        /// What the scenarios' program is told beside what it is told anyway
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
+    E2e(e2e::E2e),
+    /// The chart, rendered with each file of values, against the schemas of several releases of Kubernetes
+    Manifests(manifests::Manifests),
+    /// The check of the workflows alone, which `check` runs too: pins, rights, verbs; actionlint, zizmor
+    Workflows,
+    /// What only a workflow calls: hands on what a verb prints, tells of a failed run
+    #[command(subcommand)]
+    Forge(forge::Forge),
 }
 
 impl Verb {
@@ -85,7 +91,72 @@ impl Verb {
             Self::Cluster { args } => cluster::run(&repo, &args),
             Self::Faults { args } => faults::run(&repo, &args),
             Self::Release(release) => release.run(&repo),
-            Self::E2e { args } => e2e::run(&repo, &args),
+            Self::E2e(e2e) => e2e.run(&repo),
+            Self::Manifests(manifests) => manifests.run(&repo),
+            Self::Workflows => workflows::run(&repo),
+            Self::Forge(forge) => forge.run(&repo),
+        }
+    }
+
+    /// What is wrong with words that are to be a verb; else the words of the verb that it runs, if it runs one.
+    fn understand(words: &[String]) -> Result<Vec<String>, String> {
+        let line = std::iter::once("cargo xtask").chain(words.iter().map(String::as_str));
+        match Self::try_parse_from(line) {
+            Ok(Self::Forge(forge)) => Ok(forge
+                .inner()
+                .iter()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect()),
+            Ok(_) => Ok(Vec::new()),
+            Err(error) => {
+                let said = error.to_string();
+                let why: Vec<&str> = said
+                    .lines()
+                    .take_while(|line| !line.is_empty())
+                    .map(str::trim)
+                    .collect();
+                Err(format!("`cargo xtask {}`: {}", words.join(" "), why.join(" ")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflows::understood;
+
+    fn judge(words: &str) -> Result<(), String> {
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        understood(&words, &Verb::understand)
+    }
+
+    #[test]
+    fn verbs_are_understood_as_on_the_command_line() {
+        for words in [
+            "check",
+            "image bake",
+            "release detect --check --line 7.0",
+            "e2e --on kind --line 7.2 --kubernetes 1.35",
+            "forge output plan -- image bake",
+            "forge summary -- forge matrix --kubernetes all",
+        ] {
+            assert_eq!(judge(words), Ok(()), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_verb_or_an_argument_that_is_not_there_is_named() {
+        for (words, named) in [
+            ("deploy", "'deploy'"),
+            ("image bake --fast", "'--fast'"),
+            ("release detect --line seven", "seven"),
+            ("forge output plan", "<VERB>"),
+            ("forge output plan -- image fry", "'fry'"),
+            ("forge summary -- forge output plan -- image fry", "'fry'"),
+        ] {
+            let error = judge(words).unwrap_err();
+            assert!(error.contains(named), "{error}");
         }
     }
 }

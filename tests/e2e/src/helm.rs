@@ -33,6 +33,14 @@ impl Helm {
         }
     }
 
+    /// The same for another chart.
+    pub(crate) fn with_chart(&self, chart: &Path) -> Self {
+        Self {
+            chart: chart.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The program's version, e.g. `v4.1.4`.
     pub(crate) async fn version(&self) -> Result<String> {
         let version = Call::new(&self.program, LIMIT)

@@ -5,6 +5,7 @@ mod api;
 mod changes;
 mod database;
 mod faults;
+mod from;
 mod gitops;
 mod install;
 mod manifests;
@@ -145,6 +146,35 @@ const HELM3_STEPS: &[Step] = &[
     }),
 ];
 
+/// With the last published chart first. Where it stops being the chart, the upgrade begins.
+const FROM_STEPS: &[Step] = &[
+    ("last release: install, every pod ready", |world| {
+        Box::pin(from::install(world))
+    }),
+    ("last release: pyone logs in", |world| Box::pin(api::login(world))),
+    ("last release: drivers for tests by values", |world| {
+        Box::pin(upgrade::add_drivers(world))
+    }),
+    ("last release: a dummy host, a VM: RUNNING", |world| {
+        Box::pin(api::create(world))
+    }),
+];
+
+/// With this chart, on what those left.
+const TO_STEPS: &[Step] = &[
+    (
+        "upgrade from the last release: host and VM still there",
+        |world| Box::pin(from::upgrade(world)),
+    ),
+    ("upgraded: helm test", |world| Box::pin(install::test(world))),
+    ("upgraded: no password in logs, ConfigMaps, pods", |world| {
+        Box::pin(install::secrecy(world))
+    }),
+    ("upgraded: uninstall, namespace deleted", |world| {
+        Box::pin(install::clean(world))
+    }),
+];
+
 /// Plays everything. An error says why it could not begin; a step that fails is in the report.
 pub(crate) async fn play(settings: &Settings) -> Result<Report> {
     let cluster = Cluster::connect(&settings.kubeconfig, &settings.namespace).await?;
@@ -193,14 +223,36 @@ pub(crate) async fn play(settings: &Settings) -> Result<Report> {
             "Helm {}",
             helm.version().await.context("Helm 3 cannot be used (--helm3)")?
         ));
-        let mut world = World::new(cluster, helm, python, ingress, settings.ingress_class.clone());
+        let mut world = World::new(
+            cluster,
+            helm,
+            python.clone(),
+            ingress,
+            settings.ingress_class.clone(),
+        );
         run(&mut report, HELM3_STEPS, &mut world, settings.keep).await;
+    }
+    // The last, because it makes the node's image of the release's tag the published one.
+    if let Some(from) = &settings.from {
+        let cluster = cluster.in_namespace(format!("{}-from", cluster.namespace()));
+        let helm = Helm::new(&settings.helm, &settings.kubeconfig, cluster.namespace(), &chart);
+        let mut world = World::new(
+            cluster,
+            helm.with_chart(from),
+            python,
+            ingress,
+            settings.ingress_class.clone(),
+        );
+        if run(&mut report, FROM_STEPS, &mut world, settings.keep).await {
+            world.helm = helm;
+            run(&mut report, TO_STEPS, &mut world, settings.keep).await;
+        }
     }
     Ok(report)
 }
 
-/// Runs steps until one fails. What it leaves behind then is shown, and removed unless it shall be kept.
-async fn run(report: &mut Report, steps: &[Step], world: &mut World, keep: bool) {
+/// Runs steps until one fails; true when none did. What it leaves behind then is shown, and removed unless it shall be kept.
+async fn run(report: &mut Report, steps: &[Step], world: &mut World, keep: bool) -> bool {
     let mut failed = false;
     for (name, step) in steps {
         if failed {
@@ -232,4 +284,5 @@ async fn run(report: &mut Report, steps: &[Step], world: &mut World, keep: bool)
     } else if failed && let Err(error) = install::clean(world).await {
         say(&format!("     cleaning up: {error:#}"));
     }
+    !failed
 }

@@ -24,6 +24,11 @@ pub(crate) struct Settings {
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/opennebula"))]
     pub(crate) chart: PathBuf,
 
+    /// The last published chart (`oci://…`, or a folder): it is installed in a namespace of its own with its published image,
+    /// and upgraded to the chart of this run with the node's image of the tag `e2e`
+    #[arg(long, value_name = "CHART")]
+    pub(crate) from: Option<PathBuf>,
+
     /// Python 3 that makes the virtual environment for pyone
     #[arg(long, default_value = "python3")]
     pub(crate) python: PathBuf,

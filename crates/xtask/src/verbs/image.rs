@@ -18,7 +18,7 @@ mod bake;
 mod report;
 
 /// What to do with images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand)]
 pub(crate) enum Image {
     /// Build what the offline cluster runs (without a word, the same)
     Build,
@@ -26,8 +26,10 @@ pub(crate) enum Image {
     Contract,
     /// Build the same image twice from nothing, and compare the layers
     Reproduce,
-    /// Print what versions.json says as a file for `docker buildx bake`
-    Bake,
+    /// Print what versions.json says as a file for `docker buildx bake`: a target for each line, or one for one release
+    Bake(bake::Bake),
+    /// Print the image's name without a tag, as the chart asks for it
+    Name,
     /// Measure the image beside what an earlier one consisted of; rewrites docs/image.md
     Report,
 }
@@ -41,7 +43,12 @@ pub(crate) fn run(repo: &Repo, what: Image) -> Result<ExitCode> {
         })
     };
     match what {
-        Image::Bake => return bake::print(repo).map(|()| ExitCode::SUCCESS),
+        Image::Bake(bake) => return bake.print(repo).map(|()| ExitCode::SUCCESS),
+        Image::Name => {
+            return bake::name(repo)
+                .map(|name| progress::say(&name))
+                .map(|()| ExitCode::SUCCESS);
+        }
         Image::Build => {
             set_up(&mut progress)?;
             return platform::build(repo, &mut progress).map(|_| ExitCode::SUCCESS);

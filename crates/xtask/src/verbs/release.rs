@@ -9,6 +9,7 @@ pub(crate) mod ignores;
 mod needs_rebuild;
 mod plan;
 mod promote;
+mod published;
 pub(crate) mod rehearse;
 mod report;
 
@@ -44,6 +45,8 @@ pub(crate) enum Release {
     Promote(promote::Promote),
     /// Plays all of it on this machine: a registry, a signed repository, an image, and everything that goes wrong
     Rehearse(rehearse::Rehearse),
+    /// Prints the newest published image of a line's release by its digest, or nothing
+    Published(published::Published),
 }
 
 impl Release {
@@ -59,6 +62,7 @@ impl Release {
             Self::Candidate(candidate) => candidate.run(repo),
             Self::Promote(promote) => promote.run(repo),
             Self::Rehearse(rehearse) => rehearse.run(repo),
+            Self::Published(published) => published.run(repo),
         }
     }
 }

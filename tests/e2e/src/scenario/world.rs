@@ -149,6 +149,12 @@ impl World {
         Ok(())
     }
 
+    /// `helm install` with the file of values, into which these are put before.
+    pub(crate) async fn install(&mut self, changes: &Value) -> Result<()> {
+        put(&mut self.values, changes);
+        self.install_again().await
+    }
+
     /// `helm install` with the file of values.
     pub(crate) async fn install_again(&self) -> Result<()> {
         self.helm.install_with(self.values_file()?.path()).await?;
