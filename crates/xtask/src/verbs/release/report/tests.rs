@@ -6,9 +6,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::rehearsal::Key;
 use super::*;
 use crate::digest::sha256;
+use crate::rehearsal::Key;
 use crate::serve;
 use crate::sh::cmd;
 use crate::versions::installed;
