@@ -160,7 +160,11 @@ pub(crate) fn link(path: &Path, target: &Path) -> Result<(), FileError> {
 }
 
 fn parent(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("/"))
+    match path.parent() {
+        Some(directory) if directory.as_os_str().is_empty() => Path::new("."),
+        Some(directory) => directory,
+        None => Path::new("/"),
+    }
 }
 
 /// The file's content, or nothing when there is no such file.

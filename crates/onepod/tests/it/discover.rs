@@ -40,8 +40,10 @@ impl Run {
                 "--timeout",
                 timeout,
                 "--output",
+                // A name alone stands for a file in the working directory.
+                "address",
             ])
-            .arg(dir.path().join("address"))
+            .current_dir(dir.path())
             .env_remove("KUBERNETES_SERVICE_HOST")
             .env("KUBECONFIG", dir.path().join("kubeconfig"))
             .stdout(Stdio::from(said.try_clone().unwrap()))

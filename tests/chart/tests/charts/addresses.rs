@@ -248,7 +248,7 @@ fn the_address_of_a_load_balancer_is_found_with_the_least_rights() {
     let role = find(&objects, "Role", "opennebula-discover");
     assert_eq!(
         role.at("/rules"),
-        &json!([{"apiGroups": [""], "resources": ["services"], "resourceNames": ["opennebula-monitord"], "verbs": ["get", "list", "watch"]}])
+        &json!([{"apiGroups": [""], "resources": ["services"], "resourceNames": ["opennebula-monitord"], "verbs": ["get", "watch"]}])
     );
     assert_eq!(
         find(&objects, "RoleBinding", "opennebula-discover").text("/subjects/0/name"),

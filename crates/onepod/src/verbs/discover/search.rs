@@ -24,7 +24,7 @@ const WATCH: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// What it waits for as a rule.
-const NO_ADDRESS: &str = "no address yet; has the cluster a controller for load balancers?";
+const NO_ADDRESS: &str = "no address yet (has the cluster a controller for load balancers?)";
 
 /// What it waits for when somebody makes the Service anew.
 const GONE: &str = "the Service is gone; waiting until it is made again";

@@ -17,7 +17,7 @@ use crate::verbs::kubernetes::api_server::ApiServer;
 const NAMESPACE: &str = "cloud";
 const NAME: &str = "opennebula-monitord";
 const HEAD: &str = "waiting for the load balancer of Service opennebula-monitord in namespace cloud";
-const NO_ADDRESS: &str = "no address yet; has the cluster a controller for load balancers?";
+const NO_ADDRESS: &str = "no address yet (has the cluster a controller for load balancers?)";
 const GET: &str = "GET /api/v1/namespaces/cloud/services/opennebula-monitord";
 const WATCH: &str = "WATCH /api/v1/namespaces/cloud/services";
 
