@@ -145,4 +145,17 @@ mod tests {
         assert_eq!(cluster.interface(), "k8s0ad500");
         assert_eq!(cluster.node_ip(), "10.213.0.2");
     }
+
+    #[test]
+    fn the_gateway_s_definitions_are_those_that_its_controller_was_made_with() {
+        let root = Repo::find().unwrap().root;
+        let version = |module: &str| {
+            let text = fs::read_to_string(root.join("cluster").join(module).join("go.mod")).unwrap();
+            let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            let at = words.iter().position(|word| word == "sigs.k8s.io/gateway-api");
+            words[at.unwrap() + 1].clone()
+        };
+        assert!(version("crds").starts_with('v'));
+        assert_eq!(version("crds"), version("traefik"));
+    }
 }

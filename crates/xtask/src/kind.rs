@@ -1,7 +1,8 @@
 //! The same with Docker and kind, where a Docker engine answers: images from the registries, except the front-end's,
 //! which is built by `docker build` from the same Dockerfile.
 //!
-//! Traefik serves Ingresses here too, from `cluster/ingress.yaml`, with the published image.
+//! Traefik serves Ingresses here too, from `cluster/ingress.yaml`, with the published image. It serves no Gateway here: the
+//! definitions of the Gateway API would have to be fetched, and `up` needs none.
 
 use std::fs;
 use std::path::PathBuf;
@@ -171,9 +172,13 @@ fn tool(name: &str, module: &str) -> Vec<String> {
     }
 }
 
-/// The Ingress controller's objects for a cluster that has a registry.
+/// The Ingress controller's objects for a cluster that has a registry, and not the Gateway API.
 fn published(objects: &str) -> String {
-    objects
+    let served: Vec<&str> = objects
+        .lines()
+        .filter(|line| !line.contains("--providers.kubernetesgateway"))
+        .collect();
+    (served.join("\n") + "\n")
         .replace("localhost/traefik:local", TRAEFIK)
         .replace("imagePullPolicy: Never", "imagePullPolicy: IfNotPresent")
         .replace("NODE_ADDRESS", "127.0.0.1")
@@ -199,7 +204,8 @@ mod tests {
         );
         let objects = published(&repository_file("cluster/ingress.yaml"));
         assert!(objects.contains(&format!("image: {TRAEFIK}\n")));
-        for gone in ["localhost/", "Never", "NODE_ADDRESS"] {
+        assert!(objects.contains("- --providers.kubernetesingress\n"));
+        for gone in ["localhost/", "Never", "NODE_ADDRESS", "kubernetesgateway"] {
             assert!(!objects.contains(gone), "{gone}");
         }
     }

@@ -118,6 +118,21 @@ fn of_machine(state: &Path) -> BTreeSet<String> {
     {
         found.insert(format!("firewall {line}"));
     }
+    // Tables of the older kind, and sets: what enforces NetworkPolicies uses sets.
+    for (kind, names) in [
+        (
+            "table",
+            fs::read_to_string("/proc/net/ip_tables_names").unwrap_or_default(),
+        ),
+        (
+            "set",
+            cmd("ipset").args(["list", "-name"]).read().unwrap_or_default(),
+        ),
+    ] {
+        for name in names.lines() {
+            found.insert(format!("firewall {kind} {name}"));
+        }
+    }
     for line in cmd("ip")
         .args(["route", "show", "table", "all"])
         .read()

@@ -11,6 +11,7 @@ mod kind;
 mod leftovers;
 mod lock;
 mod machine;
+mod offers;
 mod platform;
 mod progress;
 mod release;

@@ -13,7 +13,7 @@ use crate::platform::{self, Images};
 use crate::progress::{Counts, Progress};
 use crate::repo::Repo;
 use crate::sh::cmd;
-use crate::{apt, machine};
+use crate::{apt, machine, offers};
 
 pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
     let mut progress = Progress::start();
@@ -45,6 +45,9 @@ pub(crate) fn scenarios(repo: &Repo, images: &Images, args: &[OsString], progres
         Ok(Counts::PASSED)
     });
     if up {
+        progress.test("what the cluster offers to them", || {
+            offers::check(repo, &cluster)
+        });
         progress.test("scenarios", || play(repo, &cluster, args));
     } else {
         progress.not_tried("scenarios", "the cluster is not up");
