@@ -1,6 +1,6 @@
 //! What the offline cluster promises to the scenarios, seen with real connections before they begin: an Ingress with a
-//! certificate of its own, routes of the Gateway API, NetworkPolicies, claims that grow, and resource definitions that
-//! judge. A scenario that expects a refusal would prove nothing where nothing is enforced.
+//! certificate of its own, routes of the Gateway API, policies of the network, claims that grow, and resource definitions
+//! that judge. A scenario that expects a refusal would prove nothing where nothing is enforced.
 //!
 //! Everything happens in one namespace, which is deleted at the end. The product is not looked at.
 
@@ -19,7 +19,7 @@ use crate::sh::{Cmd, cmd};
 const NAMESPACE: &str = "offers";
 const OBJECTS: &str = include_str!("offers.yaml");
 /// How long a controller may take to follow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Only `friend` reaches the server.
 const POLICY: &str = "\
 apiVersion: networking.k8s.io/v1
