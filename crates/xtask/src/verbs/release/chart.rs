@@ -15,6 +15,7 @@ use crate::progress;
 use crate::release::chart::{self, Base, CHART, ChartVersion};
 use crate::repo::Repo;
 use crate::sh::cmd;
+use crate::tools::HELM;
 use crate::versions::{Entry, Version, Versions};
 
 /// What the chart consists of.
@@ -59,7 +60,7 @@ impl Chart {
             }
             Self::Check { base } => check(&repo.root, base)?,
             Self::Package { out, merge, url } => {
-                let helm = crate::cluster::programs(repo)?.join("helm");
+                let helm = helm(repo)?;
                 let done = package::package(
                     &helm,
                     &repo.root.join(FOLDER),
@@ -72,6 +73,16 @@ impl Chart {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// That of the test cluster, which has the same version; where no cluster was made, it alone.
+fn helm(repo: &Repo) -> Result<PathBuf> {
+    let ready = crate::cluster::programs(repo)?.join("helm");
+    if ready.exists() {
+        return Ok(ready);
+    }
+    HELM.install(repo)?;
+    Ok(HELM.path(repo))
 }
 
 /// Writes the version; a line for each file.
