@@ -214,25 +214,15 @@ impl Stage {
         fs::write(&file, recorded(&image, scan).to_string()).context("the recorded scan")?;
         let ignores = self.dir.path().join("vulnerabilities.toml");
         fs::write(&ignores, "").context("the accepted vulnerabilities")?;
-        let program = env::current_exe().context("xtask")?;
-        let gate = || cmd(&program).args(["release", "gate"]);
-        let (passes, said) = if gate().arg("--help").succeeds() {
-            let log = self.logs.join("rehearsal-gate.log");
-            let status = gate()
-                .args(["--image", &image, "--scan"])
-                .arg(&file)
-                .arg("--ignores")
-                .arg(&ignores)
-                .logged(&log)?;
-            (
-                status.success(),
-                fs::read_to_string(&log).context("the gate's log")?,
-            )
-        } else {
-            // The verb comes with another part of the release tooling; until then the severity alone decides.
-            let said = format!("(no verb `release gate` in this build) the recorded scan: {scan:?}");
-            (scan == Scan::Clean, said)
-        };
+        let log = self.logs.join("rehearsal-gate.log");
+        let passes = cmd(env::current_exe().context("xtask")?)
+            .args(["release", "gate", "--image", &image, "--scan"])
+            .arg(&file)
+            .arg("--ignores")
+            .arg(&ignores)
+            .logged(&log)?
+            .success();
+        let said = fs::read_to_string(&log).context("the gate's log")?;
         self.shown("release gate", said.trim_end());
         if !passes {
             bail!("the gate stops {digest}: {}", said.trim_end());
