@@ -22,6 +22,10 @@ fn every_object_that_others_rely_on_is_there_by_name() {
         [
             "ConfigMap/opennebula",
             "Job/opennebula-secrets-…",
+            "NetworkPolicy/opennebula",
+            "NetworkPolicy/opennebula-mariadb",
+            "NetworkPolicy/opennebula-secrets",
+            "NetworkPolicy/opennebula-verify",
             "PersistentVolumeClaim/opennebula-data",
             "PersistentVolumeClaim/opennebula-mariadb-data",
             "Pod/opennebula-verify",

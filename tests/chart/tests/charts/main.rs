@@ -15,6 +15,7 @@ mod compose;
 mod database;
 mod defaults;
 mod earlier;
+mod flows;
 mod monitoring;
 mod network;
 mod notes;
