@@ -3,6 +3,7 @@
 
 mod api;
 mod changes;
+mod connections;
 mod database;
 mod faults;
 mod from;
@@ -73,6 +74,9 @@ const STEPS: &[Step] = &[
     }),
     ("FireEdge by hostname through the Ingress: login", |world| {
         Box::pin(upgrade::fireedge(world))
+    }),
+    ("connections that pass, and that policies refuse", |world| {
+        Box::pin(connections::table(world))
     }),
     ("login in a browser by hostname over TLS", |world| {
         Box::pin(outside::browser(world))

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::progress::Progress;
 use crate::repo::Repo;
-use crate::verbs::{check, e2e, faults, image};
+use crate::verbs::{check, e2e, faults, image, release};
 use crate::{machine, platform, progress};
 
 pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
@@ -20,6 +20,7 @@ pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
     faults::all(repo, &[], &mut progress);
     image::contract(repo, &mut progress);
     image::reproduce(repo, &mut progress);
+    release::rehearse::all(repo, &mut progress);
     match platform::build(repo, &mut progress) {
         Ok(images) => e2e::scenarios(repo, &images, &[], &mut progress),
         Err(error) => {
