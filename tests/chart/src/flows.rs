@@ -1,7 +1,7 @@
 //! Which connections a release may have: the places they run between, and the table of flows that must pass and flows that
 //! must be refused, as data.
 //!
-//! The table is evaluated offline against rendered policies ([`policy`]), printed into docs/security.md ([`markdown`]), and
+//! The table is evaluated offline against rendered policies ([`policy`]), printed into docs/network-flows.md ([`markdown`]), and
 //! free for those who try the same with real connections: each [`Place`] says what to stand in for.
 
 pub mod cidr;

@@ -1,4 +1,4 @@
-//! The table of flows as docs/security.md shows it.
+//! The table of flows as docs/network-flows.md shows it.
 
 use std::fmt::Write as _;
 

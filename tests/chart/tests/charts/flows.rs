@@ -403,7 +403,7 @@ fn a_block_has_the_exceptions_that_are_within_it() {
 
 #[test]
 fn the_documentation_shows_the_table() {
-    let path = helm::repository().join("docs/security.md");
+    let path = helm::repository().join("docs/network-flows.md");
     let text = fs::read_to_string(&path).unwrap();
     let (head, rest) = text.split_once(BEGIN).unwrap();
     let (shown, tail) = rest.split_once(END).unwrap();
@@ -413,7 +413,7 @@ fn the_documentation_shows_the_table() {
     } else {
         assert!(
             shown == table,
-            "docs/security.md has another table of flows: run `UPDATE=1 cargo test -p chart-tests flows` and read the difference"
+            "docs/network-flows.md has another table of flows: run `UPDATE=1 cargo test -p chart-tests flows` and read the difference"
         );
     }
 }
