@@ -25,11 +25,13 @@ const DOCKERFILE: &str = "image/Dockerfile";
 const WORKSPACE: &str = "Cargo.toml";
 const LOCK: &str = "Cargo.lock";
 const CHANGELOG: &str = "CHANGELOG.md";
+/// Every image that the charts can need, for sites that copy them.
+const IMAGES: &str = "charts/opennebula/images.txt";
 
 /// Files that are read.
 const READ: [&str; 3] = [VALUES, DATABASE_VALUES, CHANGELOG];
 /// Files that a version is written into.
-pub(crate) const WRITTEN: [&str; 5] = [CHART, DATABASE, DOCKERFILE, WORKSPACE, LOCK];
+pub(crate) const WRITTEN: [&str; 6] = [CHART, DATABASE, IMAGES, DOCKERFILE, WORKSPACE, LOCK];
 
 /// Texts by their paths in the checkout.
 pub(crate) type Texts = BTreeMap<&'static str, String>;
@@ -67,8 +69,7 @@ pub(crate) fn with_version(
         bail!("{CHART} has {present}, which is newer than {version}: a chart's version goes forward alone");
     }
     let changes = changes::of(text(CHANGELOG), version).context(CHANGELOG)?;
-    let database = image(text(DATABASE_VALUES), None).context(DATABASE_VALUES)?;
-    let ours = image(text(VALUES), Some(&release.to_string())).context(VALUES)?;
+    let images = images(text(VALUES), text(DATABASE_VALUES), release)?;
     let number = version.to_string();
 
     let mut chart = lines::set(text(CHART), "version: ", &number)?;
@@ -85,8 +86,7 @@ pub(crate) fn with_version(
         .iter()
         .flat_map(|(name, path)| [format!("- name: {name}"), format!("  url: {home}{path}")])
         .collect();
-    let images = [("opennebula", ours), ("mariadb", database)];
-    let images: Vec<String> = images
+    let annotated: Vec<String> = images
         .iter()
         .flat_map(|(name, image)| [format!("- name: {name}"), format!("  image: {image}")])
         .collect();
@@ -96,7 +96,7 @@ pub(crate) fn with_version(
             "prerelease",
             lines::Annotation::Word(format!("\"{}\"", version.is_prerelease())),
         ),
-        ("images", lines::Annotation::Text(images)),
+        ("images", lines::Annotation::Text(annotated)),
         ("links", lines::Annotation::Text(links)),
         ("changes", lines::Annotation::Text(changes)),
     ] {
@@ -108,6 +108,7 @@ pub(crate) fn with_version(
     Ok(Texts::from([
         (CHART, chart),
         (DATABASE, lines::set(text(DATABASE), "version: ", &number)?),
+        (IMAGES, list(&images)),
         (DOCKERFILE, dockerfile),
         (
             WORKSPACE,
@@ -125,6 +126,12 @@ pub(crate) fn with_version(
 #[derive(Deserialize)]
 struct RawValues {
     image: RawImage,
+    metrics: Option<RawMetrics>,
+}
+
+#[derive(Deserialize)]
+struct RawMetrics {
+    image: Option<RawImage>,
 }
 
 #[derive(Deserialize)]
@@ -135,17 +142,42 @@ struct RawImage {
     tag: String,
 }
 
-/// The image that a chart's values name; its tag, where they leave it empty, is the release's.
-fn image(values: &str, release: Option<&str>) -> Result<String> {
-    let RawValues { image } =
-        serde_saphyr::from_str(values).context("it has no image with registry and repository")?;
+/// The images that the values of both charts name, by the names of what runs in them.
+fn images(values: &str, database: &str, release: Version) -> Result<Vec<(&'static str, String)>> {
+    let read = |text: &str| -> Result<RawValues> {
+        serde_saphyr::from_str(text).context("it has no image with registry and repository")
+    };
+    let ours = read(values).context(VALUES)?;
+    let database = read(database).context(DATABASE_VALUES)?;
+    let mut images = vec![
+        (
+            "opennebula",
+            name(&ours.image, Some(&release.to_string())).context(VALUES)?,
+        ),
+        ("mariadb", name(&database.image, None).context(DATABASE_VALUES)?),
+    ];
+    if let Some(exporter) = database.metrics.and_then(|metrics| metrics.image) {
+        images.push(("mysqld-exporter", name(&exporter, None).context(DATABASE_VALUES)?));
+    }
+    Ok(images)
+}
+
+/// An image's name; its tag, where the values leave it empty, is the release's.
+fn name(image: &RawImage, release: Option<&str>) -> Result<String> {
     let tag = Some(image.tag.as_str()).filter(|tag| !tag.is_empty()).or(release);
     Ok(format!(
         "{}/{}:{}",
         image.registry,
         image.repository,
-        tag.context("image.tag is empty, and nothing stands for it")?
+        tag.context("an image's tag is empty, and nothing stands for it")?
     ))
+}
+
+/// One image a line, in the order of their names.
+fn list(images: &[(&str, String)]) -> String {
+    let mut lines: Vec<String> = images.iter().map(|(_, image)| format!("{image}\n")).collect();
+    lines.sort();
+    lines.concat()
 }
 
 /// What is not in step with the present version: a sentence for each file. Those of `base` are the texts of the last
