@@ -14,6 +14,7 @@ mod mistakes;
 mod outside;
 mod rotation;
 mod upgrade;
+mod values;
 mod world;
 
 use std::future::Future;
@@ -135,6 +136,12 @@ const RENDERED_STEPS: &[Step] = &[
     }),
     ("rendered: namespace deleted", |world| {
         Box::pin(install::clean(world))
+    }),
+    ("the values of the chart 0.2.6: install, login", |world| {
+        Box::pin(values::earlier(world))
+    }),
+    ("as a dependency of another chart: helm test", |world| {
+        Box::pin(values::inside(world))
     }),
 ];
 
