@@ -1,7 +1,7 @@
 //! The table of flows with real connections, as far as both ends can be had here: the release's own pods, and pods that stand
 //! in for others. What the policies refuse must pass without them, or nothing would be proven.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -107,6 +107,7 @@ fn playable(rows: Vec<Flow>) -> Vec<Flow> {
             place
         }
     };
+    let mut seen = BTreeSet::new();
     rows.into_iter()
         .map(|row| Flow {
             from: stand_in(row.from),
@@ -114,6 +115,7 @@ fn playable(rows: Vec<Flow>) -> Vec<Flow> {
             ..row
         })
         .filter(can_be_played)
+        .filter(|row| seen.insert((row.from, row.to, row.port)))
         .collect()
 }
 
