@@ -16,6 +16,7 @@ mod machine;
 mod offers;
 mod platform;
 mod progress;
+mod published_chart;
 mod registry;
 mod rehearsal;
 mod release;

@@ -10,7 +10,7 @@ mod faults;
 mod forge;
 mod image;
 mod manifests;
-mod release;
+pub(crate) mod release;
 mod test;
 mod up;
 pub(crate) mod workflows;

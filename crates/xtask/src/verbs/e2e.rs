@@ -19,7 +19,7 @@ use crate::repo::Repo;
 use crate::sh::cmd;
 use crate::tools::{HELM, HELM3};
 use crate::versions::{Line, Versions};
-use crate::{apt, machine, offers, progress};
+use crate::{apt, machine, offers, progress, published_chart};
 
 /// Which cluster, and what it runs.
 #[derive(Debug, Args)]
@@ -190,6 +190,9 @@ pub(crate) fn scenarios(repo: &Repo, images: &Images, args: &[OsString], progres
                 ingress: format!("{}:30080", cluster.node_ip()),
             };
             play(repo, &target, args)
+        });
+        progress.test("the chart from an index and from a registry", || {
+            published_chart::check(repo, &cluster)
         });
     } else {
         progress.not_tried("scenarios", "the cluster is not up");

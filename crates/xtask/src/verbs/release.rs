@@ -2,7 +2,7 @@
 //! `crate::release`.
 
 mod candidate;
-mod chart;
+pub(crate) mod chart;
 mod detect;
 mod gate;
 pub(crate) mod ignores;

@@ -60,19 +60,16 @@ impl Chart {
             }
             Self::Check { base } => check(&repo.root, base)?,
             Self::Package { out, merge, url } => {
-                let helm = helm(repo)?;
-                let done = package::package(
-                    &helm,
-                    &repo.root.join(FOLDER),
-                    &out,
-                    merge.as_deref(),
-                    url.as_deref(),
-                )?;
-                progress::say(&done);
+                progress::say(&pack(repo, &out, merge.as_deref(), url.as_deref())?);
             }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Packages the chart into a folder, with the index of a repository at `url`; what was done, in words.
+pub(crate) fn pack(repo: &Repo, out: &Path, merge: Option<&Path>, url: Option<&str>) -> Result<String> {
+    package::package(&helm(repo)?, &repo.root.join(FOLDER), out, merge, url)
 }
 
 /// That of the test cluster, which has the same version; where no cluster was made, it alone.
