@@ -21,7 +21,7 @@ const TOOLS: [(&str, &str); 2] = [
 /// `make` targets, each of which is one verb of the same name.
 const TARGETS: [&str; 5] = ["up", "down", "test", "check", "bench"];
 /// Values of variables whose words a verb parses further; all others may be anything.
-const SAMPLES: [(&str, &str); 15] = [
+const SAMPLES: [(&str, &str); 13] = [
     (
         "AMD64",
         "sha256:0000000000000000000000000000000000000000000000000000000000000000",
@@ -45,10 +45,8 @@ const SAMPLES: [(&str, &str); 15] = [
         "docker.io/example/opennebula@sha256:0000000000000000000000000000000000000000000000000000000000000000",
     ),
     ("RELEASE", "7.0.0"),
-    ("RUN", "https://github.com/example/opennebula/actions/runs/1"),
     ("RUNNER_TEMP", "/tmp"),
     ("TARGET", "oci://ghcr.io/example/charts"),
-    ("URL", "https://github.com/example/releases/download"),
 ];
 /// Variables that every job has.
 const OF_THE_FORGE: [&str; 2] = ["GITHUB_", "RUNNER_"];

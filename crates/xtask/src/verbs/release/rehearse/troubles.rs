@@ -268,6 +268,24 @@ pub(super) fn registries(stage: &Stage) -> Result<Counts> {
         let what = format!("{what} is answered by {status}");
         refusals.expect(&what, words, || stage.promote(job, &digest));
     }
+    let broken = |(method, path)| Fault {
+        method,
+        path,
+        trouble: Trouble::Answer("500 Internal Server Error", "X-Trouble: yes"),
+        times: u32::MAX,
+    };
+    stage.proxy.inject(&[]);
+    let images = stage.small_images(job, "pushed in trouble")?;
+    stage.proxy.inject(&[broken(LIST)]);
+    refusals.expect("a plan is answered by 500", "answers 500 for the tags of", || {
+        stage.plan(Event::Dispatch, Some("7.0"), None)
+    });
+    stage.proxy.inject(&[broken(SET)]);
+    refusals.expect(
+        "setting a candidate's tag is answered by 500",
+        "answers 500",
+        || stage.candidate(job, images.clone()),
+    );
     stage.proxy.inject(&[]);
     let gone = nobody()?;
     refusals.expect("a registry that cannot be reached", "cannot be reached (", || {
