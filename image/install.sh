@@ -41,7 +41,7 @@ useradd --uid 9869 --gid 9869 --home-dir /var/lib/one --no-create-home --shell /
 
 apt-get update -q
 # What was mended since the base was published: the base is pinned by its digest, and a build has to bring the fixes.
-apt-get upgrade -qy --no-install-recommends
+apt-get upgrade -qy --with-new-pkgs --no-install-recommends
 install=()
 versioned=()
 while read -r name _; do
