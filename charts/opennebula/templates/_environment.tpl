@@ -32,11 +32,11 @@ OPENNEBULA_MONITOR_ADDRESS: {{ . | quote }}
 {{- define "opennebula.configFile" -}}
 {{- $file := dict -}}
 {{- $detail := ternary (dict "LOG/DEBUG_LEVEL" 5) (dict) .Values.debug -}}
-{{- $monitord := merge (deepCopy .Values.config.monitord) $detail -}}
+{{- $monitord := merge (deepCopy (.Values.config.monitord | default dict)) $detail -}}
 {{- if ne (int .Values.monitord.port) 4124 }}{{ $_ := set $monitord "NETWORK/PORT" (int .Values.monitord.port) }}{{ end -}}
-{{- with merge (deepCopy .Values.config.oned) $detail }}{{ $_ := set $file "oned" . }}{{ end -}}
+{{- with merge (deepCopy (.Values.config.oned | default dict)) $detail }}{{ $_ := set $file "oned" . }}{{ end -}}
 {{- with $monitord }}{{ $_ := set $file "monitord" . }}{{ end -}}
-{{- with merge (deepCopy .Values.config.rank) $detail }}{{ $_ := set $file "rank" . }}{{ end -}}
+{{- with merge (deepCopy (.Values.config.rank | default dict)) $detail }}{{ $_ := set $file "rank" . }}{{ end -}}
 {{- range $name, $values := omit .Values.config "oned" "monitord" "rank" -}}
 {{- with $values }}{{ $_ := set $file $name . }}{{ end -}}
 {{- end -}}

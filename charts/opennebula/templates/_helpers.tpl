@@ -23,22 +23,22 @@ What belongs to one concern is in a file of its own: _database.tpl, _environment
 
 {{/* Labels of the front-end's pods by which others find them. They never change: a StatefulSet's selector cannot. */}}
 {{- define "opennebula.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "opennebula.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "opennebula.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: front-end
 {{- end -}}
 
 {{/* Labels of a pod that serves nobody. Call with a dict: root, component. */}}
 {{- define "opennebula.podLabels" -}}
 {{- $own := dict "app.kubernetes.io/name" (include "opennebula.name" .root) "app.kubernetes.io/instance" .root.Release.Name "app.kubernetes.io/component" .component -}}
-{{- toYaml (merge $own .root.Values.commonLabels) -}}
+{{- toYaml (merge $own (.root.Values.commonLabels | default dict)) -}}
 {{- end -}}
 
 {{/* Call with a dict: root, component. */}}
 {{- define "opennebula.labels" -}}
 {{- with .root -}}
-app.kubernetes.io/name: {{ include "opennebula.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "opennebula.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/component: {{ $.component }}
 app.kubernetes.io/part-of: opennebula
@@ -53,10 +53,10 @@ The standard labels win over those of the values.
 */}}
 {{- define "opennebula.metadata" -}}
 {{- $labels := include "opennebula.labels" . | fromYaml -}}
-{{- $labels = merge $labels (.labels | default dict) .root.Values.commonLabels -}}
-{{- $annotations := merge (dict) (.annotations | default dict) .root.Values.commonAnnotations -}}
-name: {{ .name }}
-namespace: {{ .namespace | default .root.Release.Namespace }}
+{{- $labels = merge $labels (.labels | default dict) (.root.Values.commonLabels | default dict) -}}
+{{- $annotations := merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) -}}
+name: {{ .name | quote }}
+namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 labels:
   {{- toYaml $labels | nindent 2 }}
 {{- with $annotations }}
@@ -72,7 +72,7 @@ annotations:
 
 {{- define "opennebula.image" -}}
 {{- $registry := (.Values.global | default dict).imageRegistry | default .Values.image.registry -}}
-{{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (ne $registry "") -}}
+{{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (not (empty $registry)) -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $name .Values.image.digest -}}
 {{- else -}}
@@ -86,7 +86,7 @@ enableServiceLinks: false
 {{- with (.Values.global | default dict).imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ ternary . (get (ternary dict . (kindIs "string" .)) "name") (kindIs "string" .) }}
+  - name: {{ ternary . (get (ternary dict . (kindIs "string" .)) "name") (kindIs "string" .) | quote }}
   {{- end }}
 {{- end }}
 {{- with .Values.nodeSelector }}
@@ -98,13 +98,13 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.schedulerName }}
-schedulerName: {{ . }}
+schedulerName: {{ . | quote }}
 {{- end }}
 {{- with .Values.dnsPolicy }}
 dnsPolicy: {{ . }}
@@ -133,7 +133,7 @@ securityContext:
 
 {{/* A map with values over it; null takes a field away. Call with a dict: own, values. */}}
 {{- define "opennebula.overridden" -}}
-{{- $all := mergeOverwrite (deepCopy .own) (deepCopy .values) -}}
+{{- $all := mergeOverwrite (deepCopy .own) (deepCopy (.values | default dict)) -}}
 {{- range $name, $value := .values -}}
 {{- if kindIs "invalid" $value }}{{ $_ := unset $all $name }}{{ end -}}
 {{- end -}}

@@ -28,9 +28,9 @@ What the Job makes, as YAML: Secret: {key: kind}. Empty when every Secret comes 
 {{- $made := dict -}}
 {{- if not .Values.opennebula.existingSecret -}}
 {{- $keys := .Values.opennebula.existingSecretKeys -}}
-{{- $own := dict $keys.oneKey "hex64" $keys.fireedgeKey "alphanumeric32" $keys.serveradminSecret "hex64" -}}
-{{- if not .Values.opennebula.adminPassword }}{{ $_ := set $own $keys.password "password" }}{{ end -}}
-{{- if not .Values.ssh.existingSecret }}{{ $_ := set $own $keys.sshPrivateKey "ed25519" }}{{ end -}}
+{{- $own := dict ($keys.oneKey | default "") "hex64" ($keys.fireedgeKey | default "") "alphanumeric32" ($keys.serveradminSecret | default "") "hex64" -}}
+{{- if not .Values.opennebula.adminPassword }}{{ $_ := set $own ($keys.password | default "") "password" }}{{ end -}}
+{{- if not .Values.ssh.existingSecret }}{{ $_ := set $own ($keys.sshPrivateKey | default "") "ed25519" }}{{ end -}}
 {{- $_ := set $made (include "opennebula.secretName" .) $own -}}
 {{- end -}}
 {{- if and .Values.mariadb.enabled (not .Values.mariadb.auth.existingSecret) -}}
@@ -71,7 +71,7 @@ defaultMode: 288 # 0440, in decimal: YAML 1.2 has no such octal numbers
 sources:
   {{- range $secret, $items := $sources }}
   - secret:
-      name: {{ $secret }}
+      name: {{ $secret | quote }}
       items:
         {{- toYaml $items | nindent 8 }}
   {{- end }}

@@ -2,8 +2,8 @@
 
 {{/* The type of one Service; monitord and ssh are for hypervisors and do not follow service.type. Call with a dict: root, name. */}}
 {{- define "opennebula.serviceType" -}}
-{{- $common := ternary "ClusterIP" .root.Values.service.type (has .name (list "monitord" "ssh")) -}}
-{{- (get .root.Values.service .name).type | default $common -}}
+{{- $common := ternary "ClusterIP" (.root.Values.service.type | default "ClusterIP") (has .name (list "monitord" "ssh")) -}}
+{{- (get .root.Values.service .name | default dict).type | default $common -}}
 {{- end -}}
 
 {{- define "opennebula.monitord.serviceName" -}}
@@ -33,7 +33,7 @@ connection
 
 {{/* One Service. Call with a dict: root, name (in the values), fullname, ports. */}}
 {{- define "opennebula.service" -}}
-{{- $values := get .root.Values.service .name -}}
+{{- $values := get .root.Values.service .name | default dict -}}
 {{- $type := include "opennebula.serviceType" . -}}
 apiVersion: v1
 kind: Service
@@ -80,7 +80,7 @@ spec:
 {{- define "opennebula.servicePort" -}}
 {{- $port := dict "name" .name "port" .port "targetPort" .name "protocol" "TCP" -}}
 {{- if ne (include "opennebula.serviceType" .) "ClusterIP" -}}
-{{- with (get .root.Values.service .name).nodePort }}{{ $_ := set $port "nodePort" (int .) }}{{ end -}}
+{{- with (get .root.Values.service .name | default dict).nodePort }}{{ $_ := set $port "nodePort" (int .) }}{{ end -}}
 {{- end -}}
 {{- toYaml (list $port) -}}
 {{- end -}}

@@ -15,7 +15,7 @@ pub(super) struct Definition {
 }
 
 /// The names, sorted.
-const NAMES: [&str; 48] = [
+const NAMES: [&str; 49] = [
     "accessMode",
     "accessModes",
     "address",
@@ -36,6 +36,7 @@ const NAMES: [&str; 48] = [
     "intOrPercent",
     "labels",
     "monitordService",
+    "namePart",
     "networkPeers",
     "nodePort",
     "notEmpty",
@@ -142,7 +143,12 @@ pub(super) fn definition(name: &str, config: &Value) -> Option<Definition> {
             json!({"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+%$"}),
         ),
         "boolean" => ("boolean", json!({"type": "boolean"})),
-        "stringMap" | "labels" | "annotations" => ("map of texts", string_map()),
+        "stringMap" | "annotations" => ("map of texts", string_map()),
+        "labels" => ("map of labels", labels()),
+        "namePart" => (
+            "name",
+            json!({"type": "string", "pattern": "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", "maxLength": 63}),
+        ),
         "strings" => ("list of texts", strings()),
         "cidrs" => (
             "list of networks",
@@ -196,6 +202,12 @@ fn optional(words: &[&'static str]) -> Vec<&'static str> {
 
 fn string_map() -> Value {
     json!({"type": "object", "additionalProperties": {"type": "string"}})
+}
+
+/// What Kubernetes takes as the values of labels.
+fn labels() -> Value {
+    let value = json!({"type": "string", "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$", "maxLength": 63});
+    json!({"type": "object", "additionalProperties": value})
 }
 
 fn strings() -> Value {
@@ -253,7 +265,7 @@ fn service() -> Value {
     closed(&json!({
         "type": {"type": "string", "enum": optional(&SERVICE_TYPES)},
         "annotations": string_map(),
-        "labels": string_map(),
+        "labels": labels(),
         "nodePort": {"type": "integer", "minimum": 0, "maximum": 65535},
         "clusterIP": {"type": "string"},
         "loadBalancerClass": {"type": "string"},
@@ -274,7 +286,7 @@ fn route() -> Value {
         "parentRefs": objects,
         "hostnames": strings(),
         "annotations": string_map(),
-        "labels": string_map(),
+        "labels": labels(),
         "matches": objects,
         "filters": objects,
         "timeouts": {"type": "object"},
@@ -340,6 +352,8 @@ mod tests {
             ("accessModes", json!(["ReadWriteOnce"]), json!([])),
             ("optionalAccessMode", json!(""), json!("ReadWriteTwice")),
             ("stringMap", json!({"a": "b"}), json!({"a": 1})),
+            ("labels", json!({"a": "b.c"}), json!({"a": "b c"})),
+            ("namePart", json!("one"), json!("Foo_Bar")),
             ("pullSecrets", json!(["a", {"name": "b"}]), json!([{"nam": "b"}])),
             ("resources", json!({"limits": {"cpu": 1}}), json!({"limit": {}})),
             (

@@ -65,7 +65,6 @@ fn a_name_fits_and_agrees_however_long_the_release_is() {
         "x",
         "opennebula",
         "my-opennebula-test",
-        "one.cloud",
         &long,
         "ends-in-a-dash-where-it-is-cut-off-here---x",
     ] {

@@ -132,7 +132,7 @@ fn it_works_inside_another_chart() {
             "opennebula": {"enabled": true, "log": {"format": "json"}},
         });
         let text = helm.template(parent.path(), "cloud", &values).unwrap();
-        assert!(text.contains("name: cloud-opennebula\n"), "{text}");
+        assert!(text.contains("name: \"cloud-opennebula\"\n"), "{text}");
         assert!(text.contains("ONEPOD_LOG_FORMAT: \"json\""), "{text}");
         assert!(text.contains("registry.example.org/library/mariadb"), "{text}");
         let off = helm

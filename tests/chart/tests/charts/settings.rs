@@ -1,8 +1,9 @@
 //! What reaches OpenNebula's configuration, and which values are refused.
 
+use chart_tests::helm::{self, Error};
 use serde_json::{Value, json};
 
-use crate::{environment, find, front_end, refuses, render, try_find};
+use crate::{HELMS, environment, find, front_end, manifests, objects, refuses, render, try_find};
 
 #[test]
 fn overrides_arrive_as_a_file() {
@@ -207,4 +208,69 @@ fn a_wrong_value_is_refused_by_its_place() {
     ] {
         refuses(&values, &[place]);
     }
+}
+
+#[test]
+fn a_name_that_no_service_can_have_is_refused() {
+    for release in ["1st", "my.cloud"] {
+        for helm in &*HELMS {
+            let message = match helm.template(&helm::opennebula(), release, &json!({})) {
+                Err(Error::Refused(message)) => message,
+                other => panic!("{}: {other:?}", helm.version()),
+            };
+            assert!(
+                message.contains(&format!(
+                    "{release}-opennebula or {release}-mariadb cannot be the name"
+                )),
+                "{message}"
+            );
+        }
+    }
+    refuses(&json!({"nameOverride": "Foo_Bar"}), &["/nameOverride", "Foo_Bar"]);
+}
+
+#[test]
+fn names_that_yaml_takes_for_something_else_stay_text() {
+    for object in objects(&manifests("yes", &json!({"fullnameOverride": "on"}))) {
+        assert_eq!(object.text("/metadata/labels/app.kubernetes.io~1instance"), "yes");
+        assert!(object.at("/metadata/name").is_string(), "{:?}", object.value());
+    }
+}
+
+#[test]
+fn what_kubernetes_would_refuse_is_refused_by_the_name_of_its_value() {
+    refuses(&json!({"commonLabels": {"team": "a b"}}), &["/commonLabels/team"]);
+    refuses(&json!({"ingress": {"path": "one"}}), &["/ingress/path"]);
+    refuses(
+        &json!({"extraEnv": "TZ: Europe/Madrid"}),
+        &["extraEnv is no list of maps"],
+    );
+    refuses(
+        &json!({"extraVolumes": ["- name: a"]}),
+        &["extraVolumes is no list of maps: - name: a"],
+    );
+    refuses(
+        &json!({
+            "mariadb": {"enabled": false},
+            "externalDatabase": {"host": "db:3306", "existingSecret": "db"},
+        }),
+        &["externalDatabase.host is \"db:3306\"", "externalDatabase.port"],
+    );
+}
+
+#[test]
+fn null_is_a_value_that_is_not_there() {
+    let objects = render(&json!({
+        "probes": {"liveness": null}, "podSecurityContext": null, "commonLabels": null, "config": {"oned": null},
+        "service": {"api": null, "type": null}, "persistence": {"accessMode": null, "annotations": null},
+        "image": {"registry": null},
+    }));
+    let container = front_end(&objects);
+    assert!(container["livenessProbe"].is_null());
+    assert!(container["readinessProbe"].is_object());
+    assert!(container["image"].as_str().unwrap().starts_with("pablodelarco/"));
+    refuses(
+        &json!({"opennebula": {"existingSecretKeys": {"oneKey": null}}}),
+        &["opennebula.existingSecretKeys.oneKey is empty"],
+    );
 }

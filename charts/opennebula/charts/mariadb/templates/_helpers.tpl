@@ -5,7 +5,7 @@
 
 {{- define "mariadb.selectorLabels" -}}
 app.kubernetes.io/name: mariadb
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "mariadb.labels" -}}
@@ -19,10 +19,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* The metadata of an object. Call with a dict: root, name; and where there are any: namespace, labels, annotations. */}}
 {{- define "mariadb.metadata" -}}
-{{- $labels := merge (include "mariadb.labels" .root | fromYaml) (.labels | default dict) .root.Values.commonLabels -}}
-{{- $annotations := merge (dict) (.annotations | default dict) .root.Values.commonAnnotations -}}
-name: {{ .name }}
-namespace: {{ .namespace | default .root.Release.Namespace }}
+{{- $labels := merge (include "mariadb.labels" .root | fromYaml) (.labels | default dict) (.root.Values.commonLabels | default dict) -}}
+{{- $annotations := merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) -}}
+name: {{ .name | quote }}
+namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 labels:
   {{- toYaml $labels | nindent 2 }}
 {{- with $annotations }}
@@ -39,7 +39,7 @@ annotations:
 {{/* Call with a dict: root, image. */}}
 {{- define "mariadb.image" -}}
 {{- $registry := (.root.Values.global | default dict).imageRegistry | default .image.registry -}}
-{{- $name := ternary (printf "%s/%s" $registry .image.repository) .image.repository (ne $registry "") -}}
+{{- $name := ternary (printf "%s/%s" $registry .image.repository) .image.repository (not (empty $registry)) -}}
 {{- if .image.digest -}}
 {{- printf "%s@%s" $name .image.digest -}}
 {{- else -}}
@@ -52,7 +52,7 @@ annotations:
 {{- with (.Values.global | default dict).imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ ternary . (get (ternary dict . (kindIs "string" .)) "name") (kindIs "string" .) }}
+  - name: {{ ternary . (get (ternary dict . (kindIs "string" .)) "name") (kindIs "string" .) | quote }}
   {{- end }}
 {{- end }}
 {{- end -}}
@@ -73,7 +73,7 @@ imagePullSecrets:
 
 {{/* A map with values over it; null takes a field away. Call with a dict: own, values. */}}
 {{- define "mariadb.overridden" -}}
-{{- $all := mergeOverwrite (deepCopy .own) (deepCopy .values) -}}
+{{- $all := mergeOverwrite (deepCopy .own) (deepCopy (.values | default dict)) -}}
 {{- range $name, $value := .values -}}
 {{- if kindIs "invalid" $value }}{{ $_ := unset $all $name }}{{ end -}}
 {{- end -}}
