@@ -103,7 +103,18 @@ pub(crate) fn decide(sbom: &Sbom, offered: &Offered, scan: &Scan) -> Result<Answ
     for finding in scan.stopping() {
         if let Some(fixed) = &finding.fixed {
             match finding.origin {
-                Origin::Distribution => reasons.push(fix(finding, fixed, offered)?),
+                Origin::Distribution => match brought(finding, fixed, offered)? {
+                    Some(offer) => reasons.push(Reason {
+                        package: finding.package.clone(),
+                        installed: finding.installed.clone(),
+                        offered: offer.to_string(),
+                        because: format!("{} {}", finding.severity.0, finding.id),
+                    }),
+                    None => remarks.push(format!(
+                        "{} ({}) is mended in {} {fixed}, which the distribution does not offer yet: building again would not bring it",
+                        finding.id, finding.severity.0, finding.package
+                    )),
+                },
                 Origin::Bundled => remarks.push(format!(
                     "{} ({}) in {} is mended in {} {fixed}; it comes with the package that brings the file, and building again \
                      alone does not bring it",
@@ -130,26 +141,15 @@ pub(crate) fn decide(sbom: &Sbom, offered: &Offered, scan: &Scan) -> Result<Answ
     })
 }
 
-/// The reason that a fix is. One that the list does not have yet counts: the list may be older than the scan's knowledge.
-fn fix(finding: &Finding, fixed: &str, offered: &Offered) -> Result<Reason> {
+/// The offered version that has a fix. The scan may know of one before apt has it: a build now would not have it either.
+fn brought<'a>(finding: &Finding, fixed: &str, offered: &'a Offered) -> Result<Option<&'a DebianVersion>> {
     let version: DebianVersion = fixed.parse().with_context(|| {
         format!(
             "the scan's fixed version of {} for {}",
             finding.package, finding.id
         )
     })?;
-    let offer = offered.get(&finding.package);
-    let offered = match offer {
-        Some(offer) if *offer >= version => offer.to_string(),
-        Some(offer) => format!("{fixed} by the scan, {offer} by the list"),
-        None => format!("{fixed} by the scan"),
-    };
-    Ok(Reason {
-        package: finding.package.clone(),
-        installed: finding.installed.clone(),
-        offered,
-        because: format!("{} {}", finding.severity.0, finding.id),
-    })
+    Ok(offered.get(&finding.package).filter(|offer| **offer >= version))
 }
 
 fn must_be_whole(sbom: &Sbom, offered: &Offered) -> Result<()> {

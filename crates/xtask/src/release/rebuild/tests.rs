@@ -92,13 +92,10 @@ fn a_fix_of_the_distribution_is_a_reason_and_one_of_a_bundled_library_is_told() 
     );
     let scan = Scan::parse(&scan.to_string()).unwrap();
     assert_snapshot!(answer(&list(&INSTALLED), &scan).unwrap().report(), @"
-    **yes**: building again brings this in.
-
-    | package    | installed         | offered                                                       | because         |
-    | ---------- | ----------------- | ------------------------------------------------------------- | --------------- |
-    | libssl3t64 | 3.0.13-0ubuntu3.9 | 3.0.13-0ubuntu3.10 by the scan, 3.0.13-0ubuntu3.9 by the list | HIGH CVE-2026-1 |
+    **no**: building again would bring nothing.
 
     - CVE-2026-4 (CRITICAL) in usr/share/one/gems/x.gemspec is mended in x 2, 3; it comes with the package that brings the file, and building again alone does not bring it
+    - CVE-2026-1 (HIGH) is mended in libssl3t64 3.0.13-0ubuntu3.10, which the distribution does not offer yet: building again would not bring it
     ");
     let mut packages = INSTALLED.to_vec();
     packages.push(("libssl3t64", "3.0.13-0ubuntu3.11"));
