@@ -1,4 +1,5 @@
-//! The packaged chart to an OCI registry, unless that version is there: a published version never changes.
+//! The packaged chart to an OCI registry, unless that version is there: a published version never changes. Where the very same
+//! package is there it is named all the same, so that a run that failed after the push can be finished by another.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,13 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::progress;
 use crate::repo::Repo;
 use crate::sh::cmd;
 
-/// Pushes the one package of `folder` to `target` (`oci://REGISTRY/PATH`); the reference with its digest, or none where the
-/// version is there already. Credentials are those of `docker login`.
-pub(crate) fn push(repo: &Repo, helm: &Path, folder: &Path, target: &str) -> Result<Option<String>> {
+/// Pushes the one package of `folder` to `target` (`oci://REGISTRY/PATH`), unless it is there; the reference with its digest. An
+/// error where another package has its version. Credentials are those of `docker login`.
+pub(crate) fn push(repo: &Repo, helm: &Path, folder: &Path, target: &str) -> Result<String> {
     let Some(place) = target.strip_prefix("oci://") else {
         bail!("\"{target}\" is no place for charts: oci://REGISTRY/PATH is")
     };
@@ -25,7 +25,8 @@ pub(crate) fn push(repo: &Repo, helm: &Path, folder: &Path, target: &str) -> Res
         .args(["show", "chart", &reference, "--version", &version])
         .logged(&log)?;
     if there.success() {
-        return Ok(None);
+        let digest = pulled(repo, helm, &reference, &version, &package)?;
+        return Ok(format!("{place}/{name}@{digest}"));
     }
     let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
     if !absent(&said) {
@@ -38,12 +39,28 @@ pub(crate) fn push(repo: &Repo, helm: &Path, folder: &Path, target: &str) -> Res
     cmd(helm).arg("push").arg(&package).arg(target).run(&log)?;
     let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
     let digest = digest(&said).with_context(|| format!("helm push printed no digest: {}", said.trim()))?;
-    Ok(Some(format!("{place}/{name}@{digest}")))
+    Ok(format!("{place}/{name}@{digest}"))
 }
 
-/// The reference on standard output, for the next step; nothing where there was nothing to do.
-pub(crate) fn show(pushed: Option<&str>) {
-    progress::say(pushed.unwrap_or_default());
+/// The digest of a version that is there, once it was seen to be this package, byte for byte.
+fn pulled(repo: &Repo, helm: &Path, reference: &str, version: &str, package: &Path) -> Result<String> {
+    let dir = tempfile::tempdir().context("a temporary folder")?;
+    let log = repo.logs().join("chart-pull.log");
+    cmd(helm)
+        .args(["pull", reference, "--version", version, "--destination"])
+        .arg(dir.path())
+        .run(&log)?;
+    let there = self::package(dir.path())?;
+    let read = |path: &Path| fs::read(path).with_context(|| path.display().to_string());
+    if read(&there)? != read(package)? {
+        bail!(
+            "{reference} {version} is there with other content, and a published version never changes: give the chart its next \
+             version with `cargo xtask release chart version`"
+        );
+    }
+    let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
+    let digest = digest(&said).with_context(|| format!("helm pull printed no digest: {}", said.trim()))?;
+    Ok(digest.to_owned())
 }
 
 fn package(folder: &Path) -> Result<PathBuf> {
@@ -101,17 +118,18 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let script = format!(
                 "#!/bin/sh\ncase \"$1 $3\" in\n  'show oci://'*) {shown} ;;\n  show*) printf 'name: opennebula\\nversion: 0.3.0\\n' ;;\n\
-                 \x20 push*) touch '{0}/pushed'; echo 'Pushed: x'; echo 'Digest: sha256:abc' ;;\nesac\n",
+                 \x20 push*) touch '{0}/pushed'; echo 'Pushed: x'; echo 'Digest: sha256:abc' ;;\n\
+                 \x20 pull*) for last; do :; done; printf 'of before' >\"$last/opennebula-0.3.0.tgz\"; echo 'Digest: sha256:def' ;;\nesac\n",
                 dir.path().display()
             );
             let helm = dir.path().join("helm");
             fs::write(&helm, script).unwrap();
             fs::set_permissions(&helm, fs::Permissions::from_mode(0o755)).unwrap();
-            fs::write(dir.path().join("opennebula-0.3.0.tgz"), "").unwrap();
+            fs::write(dir.path().join("opennebula-0.3.0.tgz"), "of before").unwrap();
             Self { dir }
         }
 
-        fn push(&self) -> Result<Option<String>> {
+        fn push(&self) -> Result<String> {
             let root = self.dir.path();
             let repo = Repo {
                 root: root.to_owned(),
@@ -130,17 +148,23 @@ mod tests {
     #[test]
     fn a_new_version_is_pushed_and_named_by_its_digest() {
         let scene = Scene::new("echo 'Error: ghcr.io/x/charts/opennebula:0.3.0: not found' >&2; exit 1");
-        assert_eq!(
-            scene.push().unwrap().as_deref(),
-            Some("ghcr.io/x/charts/opennebula@sha256:abc")
-        );
+        assert_eq!(scene.push().unwrap(), "ghcr.io/x/charts/opennebula@sha256:abc");
         assert!(scene.pushed());
     }
 
     #[test]
-    fn a_version_that_is_there_stays_as_it_is() {
+    fn a_version_that_is_there_stays_and_is_named_for_its_signature() {
         let scene = Scene::new("echo 'name: opennebula'");
-        assert_eq!(scene.push().unwrap(), None);
+        assert_eq!(scene.push().unwrap(), "ghcr.io/x/charts/opennebula@sha256:def");
+        assert!(!scene.pushed());
+    }
+
+    #[test]
+    fn a_version_that_is_there_with_other_content_is_an_error() {
+        let scene = Scene::new("echo 'name: opennebula'");
+        fs::write(scene.dir.path().join("opennebula-0.3.0.tgz"), "of now").unwrap();
+        let error = scene.push().unwrap_err().to_string();
+        assert!(error.contains("never changes"), "{error}");
         assert!(!scene.pushed());
     }
 

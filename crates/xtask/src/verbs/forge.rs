@@ -51,7 +51,7 @@ pub(crate) enum Forge {
         #[arg(long, value_name = "FILE")]
         body: PathBuf,
     },
-    /// Pushes the packaged chart to an OCI registry, unless its version is there; prints the reference with its digest
+    /// Pushes the packaged chart to an OCI registry, unless it is there; prints the reference with its digest
     PushChart {
         /// The folder with the package
         #[arg(long, value_name = "DIR")]
@@ -94,7 +94,7 @@ impl Forge {
             Self::Bump { body } => bump::bump(repo, &body)?,
             Self::PushChart { packages, to } => {
                 HELM.install(repo)?;
-                chart::show(chart::push(repo, &HELM.path(repo), &packages, &to)?.as_deref());
+                progress::say(&chart::push(repo, &HELM.path(repo), &packages, &to)?);
             }
             Self::KeepAlive => schedule::keep_alive(repo)?,
             Self::Tell { title, text, once } => {
