@@ -2,6 +2,8 @@
 //!
 //! Where keys lie is the business of `prepare::ssh`.
 
+mod padded;
+
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use ssh_key::private::{Ed25519Keypair, Ed25519PrivateKey};
@@ -40,7 +42,8 @@ pub enum SshKeyError {
 impl SshKey {
     /// Reads a private key (`-----BEGIN OPENSSH PRIVATE KEY-----`).
     pub fn parse(pem: &str) -> Result<Self, SshKeyError> {
-        let key = PrivateKey::from_openssh(pem).map_err(SshKeyError::Format)?;
+        let read = |text: &str| PrivateKey::from_openssh(text).map_err(SshKeyError::Format);
+        let key = read(pem).or_else(|error| padded::padded(pem).map_or(Err(error), |text| read(&text)))?;
         Self::from_key(&key, pem)
     }
 

@@ -241,6 +241,30 @@ fn given_keys_of_every_kind_get_their_public_half() {
     }
 }
 
+// Half of the keys on the curve of 521 bits have a secret number that begins with zeros, which OpenSSH leaves out.
+#[test]
+fn keys_with_a_short_secret_number_are_read() {
+    let dir = TempDir::new().unwrap();
+    let mut short = 0;
+    for number in 0..24 {
+        let path = dir.path().join(number.to_string());
+        let to = path.to_str().unwrap();
+        assert!(keygen(&[
+            "-q", "-t", "ecdsa", "-b", "521", "-N", "", "-C", "me", "-f", to
+        ]));
+        let text = fs::read_to_string(&path).unwrap();
+        if ::ssh_key::PrivateKey::from_openssh(&text).is_err() {
+            short += 1;
+        }
+        let key = SshKey::parse(&text).unwrap();
+        let public = fs::read_to_string(path.with_added_extension("pub")).unwrap();
+        assert_eq!(key.public(), public.trim_end());
+        assert_eq!(key.pem().expose(), text);
+        assert_eq!(key.file_name(), "id_ecdsa");
+    }
+    assert!(short > 0, "of 24 keys none was short: nothing was shown");
+}
+
 #[expect(clippy::disallowed_methods, reason = "tests have no reaper of their own")]
 fn keygen(arguments: &[&str]) -> bool {
     std::process::Command::new("ssh-keygen")
