@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::document::Document;
+use crate::document::{Content, Document};
 use crate::error::{EditError, Inexpressible};
 use crate::placement;
-use crate::splice::{Content, Reading, Splice};
+use crate::splice::{Reading, Splice};
 use crate::syntax::{Form, Scalar, Value, Vector};
 use crate::value::{encode, ends_bare, usual_form};
 

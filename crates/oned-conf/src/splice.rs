@@ -7,10 +7,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::document::Document;
+use crate::document::{Content, Document};
 use crate::error::EditError;
 use crate::placement::Insertion;
-use crate::syntax::{Attribute, Value};
 
 /// Text in the place of a range.
 pub(crate) struct Splice {
@@ -53,12 +52,6 @@ impl<'a> Reading<'a> {
     }
 }
 
-#[derive(PartialEq, Eq)]
-pub(crate) enum Content<'a> {
-    Single(Cow<'a, str>),
-    Vector(Vec<(&'a str, Cow<'a, str>)>),
-}
-
 impl Document {
     /// The document with the splices made, provided that it reads as expected.
     pub(crate) fn checked(
@@ -89,22 +82,8 @@ impl Document {
 
     /// Everything that the text says, in its order.
     pub(crate) fn readings(&self) -> Vec<Reading<'_>> {
-        let reading = |attribute: &'_ Attribute| match &attribute.value {
-            Value::Single(scalar) => Content::Single(self.read(scalar)),
-            Value::Vector(vector) => Content::Vector(
-                vector
-                    .entries
-                    .iter()
-                    .map(|entry| (&self.text[entry.key.clone()], self.read(&entry.value)))
-                    .collect(),
-            ),
-        };
-        self.attributes
-            .iter()
-            .map(|attribute| Reading {
-                name: self.name(attribute),
-                value: reading(attribute),
-            })
+        self.attributes()
+            .map(|(name, value)| Reading { name, value })
             .collect()
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-pub(crate) use front_end::{name, onepod, simulator};
+pub(crate) use front_end::{name, onepod, repository, simulator};
 pub(crate) use layers::Layer;
 pub(crate) use packages::{Origin, Source, VENDOR};
 

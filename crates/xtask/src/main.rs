@@ -7,6 +7,7 @@ mod apt;
 mod chart;
 mod cluster;
 mod digest;
+mod files;
 mod forge;
 mod images;
 mod kind;

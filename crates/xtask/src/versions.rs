@@ -11,11 +11,12 @@ mod package;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context as _, Error, Result, bail};
+
+use crate::files;
 
 pub(crate) use debian::DebianVersion;
 pub(crate) use number::{Line, Version};
@@ -137,17 +138,7 @@ impl Versions {
         if again != *self {
             bail!("what was to be written would be read as something else");
         }
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let replace = || -> Result<()> {
-            let mode = fs::metadata(path)?.permissions();
-            let mut new = tempfile::NamedTempFile::new_in(folder)?;
-            new.write_all(text.as_bytes())?;
-            new.as_file().set_permissions(mode)?;
-            new.as_file().sync_all()?;
-            new.persist(path)?;
-            Ok(())
-        };
-        replace().with_context(|| format!("{} cannot be written and is as it was", path.display()))
+        files::replace(path, &text)
     }
 }
 

@@ -41,6 +41,14 @@ pub(crate) fn name(root: &Path) -> Result<String> {
     image_name(&read("values.yaml")?, &read("Chart.yaml")?)
 }
 
+/// The same without its tag.
+pub(crate) fn repository(root: &Path) -> Result<String> {
+    let name = name(root)?;
+    Ok(name
+        .rsplit_once(':')
+        .map_or(name.clone(), |(name, _)| name.to_owned()))
+}
+
 /// `registry/repository:appVersion`, read as lines: the two files are the chart's own, and small.
 fn image_name(values: &str, chart: &str) -> Result<String> {
     let image: Vec<&str> = values

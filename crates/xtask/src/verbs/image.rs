@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::images::Unpacked;
+use crate::images::{self, Unpacked};
 use crate::lock::Lock;
 use crate::progress::{self, Counts, Progress};
 use crate::repo::Repo;
@@ -45,7 +45,7 @@ pub(crate) fn run(repo: &Repo, what: Image) -> Result<ExitCode> {
     match what {
         Image::Bake(bake) => return bake.print(repo).map(|()| ExitCode::SUCCESS),
         Image::Name => {
-            return bake::name(repo)
+            return images::repository(&repo.root)
                 .map(|name| progress::say(&name))
                 .map(|()| ExitCode::SUCCESS);
         }

@@ -72,7 +72,5 @@ fn image(repo: &Repo, named: Option<&str>) -> Result<Name> {
     if let Some(named) = named {
         return named.parse();
     }
-    let chart = images::name(&repo.root)?;
-    let (name, _) = chart.rsplit_once(':').unwrap_or((&chart, ""));
-    name.parse()
+    images::repository(&repo.root)?.parse()
 }

@@ -37,19 +37,11 @@ impl Bake {
             (Some(release), Some(architecture), Some(push)) => {
                 one(&versions, release, architecture, push, &commit)?
             }
-            _ => file(&versions, &name(repo)?, &commit),
+            _ => file(&versions, &images::repository(&repo.root)?, &commit),
         };
         progress::say(&serde_json::to_string_pretty(&file)?);
         Ok(())
     }
-}
-
-/// The image's name without a tag.
-pub(super) fn name(repo: &Repo) -> Result<String> {
-    let name = images::name(&repo.root)?;
-    Ok(name
-        .rsplit_once(':')
-        .map_or(name.clone(), |(name, _)| name.to_owned()))
 }
 
 /// What is built.

@@ -4,13 +4,13 @@
 mod package;
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 
+use crate::files::replace;
 use crate::progress;
 use crate::release::chart::{self, Base, CHART, ChartVersion};
 use crate::repo::Repo;
@@ -163,19 +163,6 @@ fn of_commit(root: &Path, name: &str) -> Result<Base> {
         changed: changed.lines().map(str::to_owned).collect(),
         name: name.to_owned(),
     })
-}
-
-/// Replaces a file at once or not at all; its mode stays.
-fn replace(path: &Path, text: &str) -> Result<()> {
-    let write = || -> Result<()> {
-        let mode = fs::metadata(path)?.permissions();
-        let mut new = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-        new.write_all(text.as_bytes())?;
-        new.as_file().set_permissions(mode)?;
-        new.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{} cannot be written and is as it was", path.display()))
 }
 
 #[cfg(test)]
