@@ -12,6 +12,7 @@ use kube::api::PostParams;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::upgrade;
 use super::world::{CONTAINER, FRONT_END_POD, PASSWORD, World};
 use crate::browser::{Browser, Site};
 use crate::process::Call;
@@ -170,20 +171,7 @@ pub(super) async fn gateway(world: &mut World) -> Result<String> {
         }}))
         .await?;
     let web = world.ingress;
-    until("the page by the route", Duration::from_secs(90), async || {
-        let stream = match tokio::net::TcpStream::connect(web).await {
-            Ok(stream) => stream,
-            Err(error) => return Ok(Look::not_yet(error)),
-        };
-        Ok(
-            match crate::http::get(stream, ROUTE_HOSTNAME, "/fireedge/sunstone").await {
-                Ok(answer) if answer.status == 200 && answer.body.contains("<html") => Look::Seen(()),
-                Ok(answer) => Look::NotYet(format!("HTTP {}", answer.status)),
-                Err(error) => Look::not_yet(error),
-            },
-        )
-    })
-    .await?;
+    upgrade::page(web, ROUTE_HOSTNAME).await?;
     let api = SocketAddr::new(web.ip(), GATEWAY_API_PORT);
     let login = until("the API by the route", Duration::from_secs(90), async || {
         Ok(match world.pyone_at(api, &["login"]).await {

@@ -1,6 +1,7 @@
 //! `helm upgrade` with changed values — a driver more, another attribute —, and the web interface through the Ingress
 //! that one of them switches on.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -99,23 +100,7 @@ fn values(ingress_class: Option<&str>) -> Value {
 pub(super) async fn fireedge(world: &mut World) -> Result<String> {
     let address = world.ingress;
     let password = world.cluster.secret(PASSWORD.0, PASSWORD.1).await?;
-    // The controller learns of the Ingress and of the pod a moment later.
-    until(
-        "the page through the Ingress",
-        Duration::from_secs(90),
-        async || {
-            let stream = match TcpStream::connect(address).await {
-                Ok(stream) => stream,
-                Err(error) => return Ok(Look::NotYet(format!("{address}: {error}"))),
-            };
-            Ok(match http::get(stream, HOSTNAME, "/fireedge/sunstone").await {
-                Ok(answer) if answer.status == 200 && answer.body.contains("<html") => Look::Seen(()),
-                Ok(answer) => Look::NotYet(format!("HTTP {} from {address}", answer.status)),
-                Err(error) => Look::not_yet(error),
-            })
-        },
-    )
-    .await?;
+    page(address, HOSTNAME).await?;
 
     let refused = login(world, "not the password").await?;
     ensure!(
@@ -154,6 +139,26 @@ pub(super) async fn fireedge(world: &mut World) -> Result<String> {
     Ok(format!(
         "{HOSTNAME} at {address}: page 200, login 200, wrong password 401, WebSocket 101"
     ))
+}
+
+/// Waits for the page of a host name: the controller learns of the way to it, and of the pod, a moment later.
+pub(super) async fn page(address: SocketAddr, hostname: &str) -> Result<()> {
+    until(
+        &format!("the page of {hostname}"),
+        Duration::from_secs(90),
+        async || {
+            let stream = match TcpStream::connect(address).await {
+                Ok(stream) => stream,
+                Err(error) => return Ok(Look::NotYet(format!("{address}: {error}"))),
+            };
+            Ok(match http::get(stream, hostname, "/fireedge/sunstone").await {
+                Ok(answer) if answer.status == 200 && answer.body.contains("<html") => Look::Seen(()),
+                Ok(answer) => Look::NotYet(format!("HTTP {} from {address}", answer.status)),
+                Err(error) => Look::not_yet(error),
+            })
+        },
+    )
+    .await
 }
 
 async fn login(world: &World, password: &str) -> Result<http::Answer> {
