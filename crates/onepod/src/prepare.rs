@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::log::Log;
 use crate::paths::Paths;
 use crate::reaper::Reaper;
-use crate::settings::Settings;
+use crate::settings::{Database, Settings};
 
 mod copy;
 pub(crate) mod credentials;
@@ -26,8 +26,9 @@ mod tool;
 
 pub use credentials::CredentialsError;
 pub use database::DatabaseError;
+pub(crate) use database::confirm_bootstrap;
 pub use files::FileError;
-pub use lock::Guard;
+pub use lock::{Guard, Standing};
 pub use migrate::MigrateError;
 pub use render::RenderError;
 pub use ssh::SshError;
@@ -45,6 +46,15 @@ pub enum PrepareError {
     /// The database is none to start with.
     #[error("database: {0}")]
     Database(#[source] DatabaseError),
+    /// Nothing would keep a second pod from a database in a file.
+    #[error(
+        "database: {reason}, and OpenNebula's database is a file there: nothing would keep a second pod from it. Use a \
+         volume whose file system locks files, or a database server (DB_BACKEND=mysql)"
+    )]
+    NoVolumeLock {
+        /// Why there is no lock.
+        reason: String,
+    },
     /// The database is not as this image needs it, and could not be brought there.
     #[error("migrate: {0}")]
     Migrate(#[source] MigrateError),
@@ -77,6 +87,8 @@ pub struct Prepared {
     pub settings: Settings,
     /// Keeps other front-ends away from the database until it is dropped.
     pub database: Guard,
+    /// oned's first start on this database has not been seen to complete.
+    pub bootstrapping: bool,
 }
 
 /// Runs every stage in order. Dropping the future stops it with nothing half-written.
@@ -92,6 +104,18 @@ pub async fn prepare(
         .await
         .map_err(PrepareError::Layout)?;
     tools.identity.settle().map_err(PrepareError::Layout)?;
+    let volume = match volume {
+        Ok(lock) => Some(lock),
+        Err(reason) if matches!(settings.database(), Database::Sqlite) => {
+            return Err(PrepareError::NoVolumeLock { reason });
+        }
+        Err(reason) => {
+            stage.note(&format!(
+                "{reason}: nothing keeps a second pod from the files of this volume; the database has a lease of its own"
+            ));
+            None
+        }
+    };
     stage.done();
 
     let stage = board.stage("remotes");
@@ -104,6 +128,10 @@ pub async fn prepare(
     let mut found = database::open(settings.clone(), paths, board, &stage, volume).await;
     if !migrate::cut_off(paths).map_err(PrepareError::Migrate)? {
         database::admit(&found.class, &found.settings, paths).map_err(PrepareError::Database)?;
+        found
+            .begin_bootstrap(paths, &stage)
+            .await
+            .map_err(PrepareError::Database)?;
     }
     stage.done();
 
@@ -130,6 +158,7 @@ pub async fn prepare(
     stage.done();
 
     Ok(Prepared {
+        bootstrapping: found.is_bootstrapping(),
         settings: found.settings,
         database: found.guard,
     })

@@ -60,6 +60,9 @@ pub struct Means {
     pub builtins: Builtins,
     /// When timers are due.
     pub clock: Clock,
+    /// Whether oned's first start on its database has not been seen to complete: what writes to it gets no second try
+    /// then, because that would go on with half of a bootstrap.
+    pub bootstrapping: bool,
 }
 
 /// Why the supervisor's work is done.
@@ -161,7 +164,7 @@ fn plan(config: &Config) -> Vec<PlanView> {
 }
 
 /// What the machine must know of each unit.
-fn specs(config: &Config, disabled: &BTreeSet<String>) -> Vec<Spec> {
+fn specs(config: &Config, disabled: &BTreeSet<String>, bootstrapping: bool) -> Vec<Spec> {
     let place = |name: &String| config.units.iter().position(|unit| *unit.name == **name);
     config
         .units
@@ -177,6 +180,12 @@ fn specs(config: &Config, disabled: &BTreeSet<String>) -> Vec<Spec> {
             presence: unit::presence(unit, disabled),
             role: unit.role,
             essential: unit.essential,
+            uses_database: unit.uses_database,
+            max_failures: if bootstrapping && unit.uses_database {
+                1
+            } else {
+                machine::LAST_END
+            },
             stop_timeout: unit.stop_timeout,
         })
         .collect()
@@ -207,7 +216,7 @@ impl Supervisor {
         reports: mpsc::UnboundedSender<Report>,
     ) -> Self {
         let stop_within = config.stop_within;
-        let machine = Machine::new(specs(&config, disabled), stop_within);
+        let machine = Machine::new(specs(&config, disabled, means.bootstrapping), stop_within);
         let units: Vec<Supervised> = config.units.into_iter().map(Supervised::new).collect();
         for (index, unit) in units.iter().enumerate() {
             match machine.state(index) {
@@ -280,6 +289,10 @@ impl Supervisor {
             }
             Action::Kill(unit) => {
                 self.units.get(unit)?.kill(&self.means.reaper);
+                None
+            }
+            Action::Fence(unit) => {
+                self.units.get(unit)?.fence(&self.means.reaper);
                 None
             }
             Action::GiveUp(unit) => {

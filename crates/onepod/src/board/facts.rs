@@ -24,11 +24,11 @@ pub struct DatabaseView {
     pub version: Option<String>,
     /// Version of the schema, such as `7.0.0`; none while the database is empty.
     pub schema: Option<String>,
-    /// What was found at the start: `empty`, `half-bootstrapped`, `current`, `older`, `newer`, `foreign`.
+    /// What was found at the start: `empty`, `incomplete`, `current`, `older`, `newer`, `foreign`.
     pub class: String,
     /// Whether this front-end is the only one on it.
     pub lock: DatabaseLock,
-    /// Why the connection that has the lock is lost, while it is.
+    /// Why the lease cannot be renewed, while that is so.
     #[serde(default)]
     pub cause: Option<String>,
     /// Dumps that are kept on the volume.
@@ -45,10 +45,8 @@ pub enum DatabaseLock {
     Unknown,
     /// This front-end has it.
     Held,
-    /// This front-end had it, and its connection has broken.
+    /// This front-end had it, and cannot renew it.
     Lost,
-    /// The backend needs none.
-    Needless,
 }
 
 impl DatabaseLock {
@@ -59,7 +57,6 @@ impl DatabaseLock {
             Self::Unknown => "unknown",
             Self::Held => "held",
             Self::Lost => "lost",
-            Self::Needless => "needless",
         }
     }
 }

@@ -253,7 +253,7 @@ impl Scrape {
         out.gauge(
             "onepod_database_lock_held",
             "1 while the lock is held that keeps other front-ends off the database.",
-            (database.lock != DatabaseLock::Needless).then(|| (vec![], u64::from(held))),
+            [(vec![], u64::from(held))],
         )?;
         out.gauge(
             "onepod_database_dumps",

@@ -277,7 +277,6 @@ impl Page<'_> {
         let lock = match database.lock {
             DatabaseLock::Held => "<span class=\"pill good\">held by this front-end</span>",
             DatabaseLock::Lost => "<span class=\"pill bad\">lost</span>",
-            DatabaseLock::Needless => "not needed",
             DatabaseLock::Unknown => "not known yet",
         };
         write!(

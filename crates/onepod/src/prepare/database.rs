@@ -1,22 +1,23 @@
 //! Stage database: waits until oned could work with its database, makes sure that no other front-end does, and judges what
 //! is in it.
 //!
-//! It changes nothing in the database and creates none: that is oned's, and the migration's. Waiting has no end of its
-//! own; the pod's startup probe and the operator have.
+//! It writes onepod's own tables (the lease, the mark of the bootstrap), and empties a database whose bootstrap was
+//! interrupted; everything else is oned's and the migration's. Waiting has no end of its own.
 
 use std::time::Duration;
 
 use mysql_async::Conn;
 use tokio::time;
 
-use super::lock::Guard;
-use super::lock::keep::Keeper;
+use super::lock::keep::{Held, Keeper};
 use super::lock::volume::VolumeLock;
 use super::lock::wait::Wait;
+use super::lock::{Guard, Identity};
 use crate::board::{Board, DatabaseLock, DatabaseView, Stage};
 use crate::paths::Paths;
 use crate::settings::{Database, MySql, Settings};
 
+pub(crate) mod bootstrap;
 pub(crate) mod installed;
 pub(crate) mod mysql;
 pub(crate) mod schema;
@@ -26,6 +27,7 @@ mod verdict;
 pub use verdict::DatabaseError;
 pub(crate) use verdict::admit;
 
+use bootstrap::Mark;
 use mysql::{Cause, Login};
 use schema::{Class, Contents, Versions};
 
@@ -52,6 +54,9 @@ pub(crate) struct Found {
     pub(crate) settings: Settings,
     /// What the database is to this image.
     pub(crate) class: Class,
+    /// OpenNebula's tables, and how far their bootstrap has come.
+    tables: Vec<String>,
+    mark: Option<Mark>,
     /// Bytes that its data takes.
     pub(crate) bytes: u64,
     /// Keeps other front-ends away.
@@ -62,7 +67,7 @@ impl Found {
     /// Whether user 0 is there.
     pub(crate) fn oneadmin(&self) -> Oneadmin {
         match &self.class {
-            Class::Empty | Class::HalfBootstrapped => Oneadmin::Missing,
+            Class::Empty => Oneadmin::Missing,
             Class::Unknown(reason) => Oneadmin::Unknown(reason.clone()),
             _ => Oneadmin::Present,
         }
@@ -106,29 +111,26 @@ pub(crate) async fn open(
             view.lock = volume
                 .as_ref()
                 .map_or(DatabaseLock::Unknown, |_| DatabaseLock::Held);
-            let (class, bytes) = judged(sqlite::look(&paths.sqlite()), needed.as_ref());
-            Found {
-                settings,
-                class,
-                bytes,
-                guard: Guard::new(None, volume),
-            }
+            let contents = sqlite::look(&paths.sqlite());
+            Found::new(settings, contents, needed.as_ref(), Guard::new(None, volume))
         }
         Database::MySql(server) => {
             "mysql".clone_into(&mut view.backend);
-            let entered = enter(server, paths, stage).await;
+            let entered = enter(server, Identity::here(volume.as_ref()), paths, stage).await;
             view.version = entered.version;
-            view.lock = entered.lock;
-            let keeper = entered
-                .connection
-                .map(|connection| Keeper::start(*connection, entered.server.clone(), board.clone()));
-            let (class, bytes) = judged(entered.contents, needed.as_ref());
-            Found {
-                settings: settings.with_database(Database::MySql(entered.server)),
-                class,
-                bytes,
-                guard: Guard::new(keeper, volume),
-            }
+            view.lock = match entered.lease {
+                Some(_) => DatabaseLock::Held,
+                None => DatabaseLock::Unknown,
+            };
+            let keeper = entered.lease.map(|(connection, held)| {
+                Keeper::start(*connection, held, entered.server.clone(), board.clone())
+            });
+            Found::new(
+                settings.with_database(Database::MySql(entered.server)),
+                entered.contents,
+                needed.as_ref(),
+                Guard::new(keeper, volume),
+            )
         }
     };
     found.class.name().clone_into(&mut view.class);
@@ -160,30 +162,137 @@ fn needed(paths: &Paths, stage: &Stage) -> Option<Versions> {
     }
 }
 
-fn judged(contents: Result<Contents, String>, needed: Option<&Versions>) -> (Class, u64) {
-    match contents {
-        Ok(contents) => (Class::of(&contents, needed), contents.bytes),
-        Err(reason) => (Class::Unknown(reason), 0),
+impl Found {
+    fn new(
+        settings: Settings,
+        contents: Result<Contents, String>,
+        needed: Option<&Versions>,
+        guard: Guard,
+    ) -> Self {
+        let (class, contents) = match contents {
+            Ok(contents) => (Class::of(&contents, needed), contents),
+            Err(reason) => (Class::Unknown(reason), Contents::default()),
+        };
+        Self {
+            settings,
+            class,
+            tables: contents.tables,
+            mark: contents.mark,
+            bytes: contents.bytes,
+            guard,
+        }
     }
+
+    /// Whether oned's next start is its first here, or no start has been seen to complete that yet.
+    pub(crate) fn is_bootstrapping(&self) -> bool {
+        self.class == Class::Empty || self.mark == Some(Mark::Begun)
+    }
+
+    /// Makes an interrupted bootstrap one that can begin again, and marks an empty database as one whose bootstrap begins
+    /// now. Comes after [`admit`]: nothing that was refused is changed.
+    pub(crate) async fn begin_bootstrap(
+        &mut self,
+        paths: &Paths,
+        stage: &Stage,
+    ) -> Result<(), DatabaseError> {
+        if let Class::Incomplete { missing, .. } = &self.class {
+            stage.note(&format!(
+                "the first start of OpenNebula on {} was interrupted: there was no {}. It began on an empty database and \
+                 nothing of a user is in it, so it is emptied and begun again",
+                place(&self.settings, paths),
+                schema::some_of(missing)
+            ));
+            self.empty(paths)
+                .await
+                .map_err(|cause| self.bootstrap_error(paths, cause))?;
+            self.class = Class::Empty;
+            self.tables.clear();
+        }
+        if self.class == Class::Empty {
+            mark(&self.settings, paths, Mark::Begun)
+                .await
+                .map_err(|cause| self.bootstrap_error(paths, cause))?;
+            self.mark = Some(Mark::Begun);
+        }
+        Ok(())
+    }
+
+    fn bootstrap_error(&self, paths: &Paths, cause: String) -> DatabaseError {
+        DatabaseError::Bootstrap {
+            place: place(&self.settings, paths),
+            cause,
+        }
+    }
+
+    async fn empty(&self, paths: &Paths) -> Result<(), String> {
+        match self.settings.database() {
+            Database::Sqlite => sqlite::set_aside(&paths.sqlite(), "incomplete"),
+            Database::MySql(server) => {
+                on_server(server, async |connection| {
+                    mysql::empty(connection, server, &self.tables).await
+                })
+                .await
+            }
+        }
+    }
+}
+
+/// Does something on a connection of its own.
+async fn on_server<T>(
+    server: &MySql,
+    work: impl AsyncFnOnce(&mut Conn) -> Result<T, Cause>,
+) -> Result<T, String> {
+    let described = |cause: Cause| cause.describe(server);
+    match mysql::log_in(server).await.map_err(described)? {
+        Login::In(mut connection) => {
+            let done = work(&mut connection).await.map_err(described);
+            // The server forgets the session either way; this only says goodbye.
+            let _ = connection.disconnect().await;
+            done
+        }
+        Login::Other(reason) => Err(reason),
+    }
+}
+
+/// Writes how far the bootstrap has come.
+async fn mark(settings: &Settings, paths: &Paths, mark: Mark) -> Result<(), String> {
+    match settings.database() {
+        Database::Sqlite => sqlite::set_mark(&paths.sqlite(), mark),
+        Database::MySql(server) => {
+            on_server(server, async |connection| {
+                mysql::set_mark(connection, server, mark).await
+            })
+            .await
+        }
+    }
+}
+
+/// Looks whether the bootstrap that oned has just made is complete, and marks it so. The error says what is missing.
+pub(crate) async fn confirm_bootstrap(settings: &Settings, paths: &Paths) -> Result<(), String> {
+    let missing = contents(settings, paths).await?.inventory.missing();
+    if !missing.is_empty() {
+        return Err(format!(
+            "oned answers, and its first start on {} is not complete: there is no {}",
+            place(settings, paths),
+            schema::some_of(&missing)
+        ));
+    }
+    mark(settings, paths, Mark::Complete).await
 }
 
 /// Looks at the database once more, after its contents were changed.
 pub(crate) async fn look_again(settings: &Settings, paths: &Paths) -> Result<Class, String> {
-    let contents = match settings.database() {
-        Database::Sqlite => sqlite::look(&paths.sqlite())?,
-        Database::MySql(server) => {
-            let told = |cause: Cause| cause.describe(server);
-            match mysql::log_in(server).await.map_err(told)? {
-                Login::In(mut connection) => {
-                    let contents = mysql::look(&mut connection, server).await.map_err(told);
-                    let _ = connection.disconnect().await;
-                    contents?
-                }
-                Login::Other(reason) => return Err(reason),
-            }
-        }
-    };
+    let contents = contents(settings, paths).await?;
     Ok(Class::of(&contents, Some(&installed::needed(paths)?)))
+}
+
+async fn contents(settings: &Settings, paths: &Paths) -> Result<Contents, String> {
+    match settings.database() {
+        Database::Sqlite => sqlite::look(&paths.sqlite()),
+        Database::MySql(server) => {
+            on_server(server, async |connection| mysql::look(connection, server).await).await
+        }
+    }
 }
 
 /// Which database, for people.
@@ -202,23 +311,19 @@ pub(crate) fn place(settings: &Settings, paths: &Paths) -> String {
 /// A server that was reached.
 struct Entered {
     server: MySql,
-    /// The connection that has the lock.
-    connection: Option<Box<Conn>>,
-    lock: DatabaseLock,
+    /// The lease with its connection; none where this program cannot log in although oned may.
+    lease: Option<(Box<Conn>, Held)>,
     version: Option<String>,
     contents: Result<Contents, String>,
 }
 
-/// Waits for the server and for the lock.
-async fn enter(mut server: MySql, paths: &Paths, stage: &Stage) -> Entered {
-    let (mut attempts, mut wait) = (0, Wait::default());
+/// Waits for the server and for the lease.
+async fn enter(mut server: MySql, identity: Identity, paths: &Paths, stage: &Stage) -> Entered {
+    let (mut attempts, mut wait) = (0, Wait::new(&server, identity));
     loop {
         match try_to_enter(&server, &mut wait, paths, stage).await {
             Ok(entered) => return entered,
-            Err(cause) => {
-                wait.broken();
-                stage.waiting(&cause.describe(&server));
-            }
+            Err(cause) => stage.waiting(&cause.describe(&server)),
         }
         time::sleep(jittered(pause(attempts))).await;
         attempts = attempts.saturating_add(1);
@@ -235,30 +340,39 @@ async fn try_to_enter(
     let mut connection = match mysql::log_in(server).await? {
         Login::In(connection) => connection,
         Login::Other(reason) => {
+            stage.note(&format!(
+                "{reason}: nothing keeps a second front-end from database \"{}\"",
+                server.name()
+            ));
             return Ok(Entered {
                 server: server.clone(),
-                connection: None,
-                lock: DatabaseLock::Unknown,
+                lease: None,
                 version: None,
                 contents: Err(reason),
             });
         }
     };
     mysql::rights(&mut connection, server).await?;
-    let locked = wait.take(&mut connection, server, stage).await?;
-    let contents = mysql::look(&mut connection, server).await?;
-    if contents.tables.is_empty() && has_service_files(paths) {
-        mistyped(&mut connection, server, stage).await;
+    let held = wait.take(&mut connection, server, stage).await?;
+    let mut contents = mysql::look(&mut connection, server).await?;
+    if contents.tables.is_empty() {
+        if has_service_files(paths) {
+            mistyped(&mut connection, server, stage).await;
+        }
+        if contents.charsets.are_wrong() {
+            stage.note(&format!(
+                "database \"{}\" is empty, and new tables would get the character set {}; it is utf8mb4 now",
+                server.name(),
+                contents.charsets.default.as_deref().unwrap_or_default()
+            ));
+            mysql::use_unicode(&mut connection, server).await?;
+            contents.charsets = schema::Charsets::default();
+        }
     }
     let version = mysql::version(&mut connection).await;
     Ok(Entered {
         server: server.clone(),
-        connection: locked.then_some(connection),
-        lock: if locked {
-            DatabaseLock::Held
-        } else {
-            DatabaseLock::Unknown
-        },
+        lease: Some((connection, held)),
         version,
         contents: Ok(contents),
     })
@@ -329,7 +443,10 @@ mod tests {
         let stage = board.stage("database");
         let began = time::Instant::now();
         let paths = Paths::new(dir.path());
-        let waiting = time::timeout(Duration::from_mins(5), enter(server, &paths, &stage));
+        let waiting = time::timeout(
+            Duration::from_mins(5),
+            enter(server, Identity::here(None), &paths, &stage),
+        );
         assert!(waiting.await.is_err(), "the wait ended without a server");
         assert!(began.elapsed() >= Duration::from_mins(5));
         let reasons = board.reasons();

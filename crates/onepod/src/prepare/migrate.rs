@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use tokio::time;
 
+use super::Tools;
 use super::database::mysql::{self, Login};
 use super::database::schema::{Class, Versions};
 use super::database::{self, Found};
-use super::files::{self, FileError, failed};
+use super::files::{self, FileError};
 use super::tool::ToolError;
-use super::{Guard, Tools};
 use crate::board::{Board, Stage};
 use crate::paths::Paths;
 use crate::settings::{Database, Settings};
@@ -56,7 +56,7 @@ pub(crate) async fn settle(
     };
     let class = tokio::select! {
         biased;
-        sentence = Guard::taken(&found.guard) => return Err(MigrateError::Taken(sentence)),
+        sentence = found.guard.lost() => return Err(MigrateError::LeaseLost(sentence)),
         class = work.settle(&found.class, found.bytes) => class?,
     };
     if class != found.class {
@@ -311,19 +311,7 @@ impl Work<'_> {
     /// database that an earlier restore has dropped and not made again.
     async fn clear_the_way(&self) -> Result<(), String> {
         match self.settings.database() {
-            Database::Sqlite => {
-                let file = self.paths.sqlite();
-                for end in ["", "-journal", "-wal", "-shm"] {
-                    let name = |stem: &str| file.with_file_name(format!("{stem}{end}"));
-                    let (from, to) = (name("one.db"), name("one.db.half-migrated"));
-                    if from.exists() {
-                        fs::rename(&from, &to)
-                            .map_err(|error| failed("move aside", &from)(error).to_string())?;
-                        tracing::info!("migrate: moved {} to {}", from.display(), to.display());
-                    }
-                }
-                Ok(())
-            }
+            Database::Sqlite => database::sqlite::set_aside(&self.paths.sqlite(), "half-migrated"),
             Database::MySql(server) => {
                 let told = |cause: mysql::Cause| cause.describe(server);
                 if let Login::In(mut connection) = mysql::log_in(server).await.map_err(told)? {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 /// Every name that `builtin` may have in services.toml.
-pub const NAMES: [&str; 2] = ["credentials", "rotate-logs"];
+pub const NAMES: [&str; 3] = ["bootstrap", "credentials", "rotate-logs"];
 
 /// A call that is under way. The error is a sentence for people. It is dropped when the unit has to stop.
 pub type Call = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;

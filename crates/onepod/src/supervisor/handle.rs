@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Restart { name: String, reply: Reply },
     RunTask { name: String, reply: Reply },
     Leader(bool),
+    Fence(bool),
     ShutDown(String),
 }
 
@@ -91,6 +92,11 @@ impl Handle {
     pub fn set_leader(&self, leads: bool) {
         // Nobody listens any more: then nothing is supervised any more, here and below.
         let _ = self.commands.send(Command::Leader(leads));
+    }
+
+    /// Says whether this front-end cannot renew the lease of its database: what writes to it is killed at once then.
+    pub fn set_fenced(&self, fenced: bool) {
+        let _ = self.commands.send(Command::Fence(fenced));
     }
 
     /// Stops everything in order and ends the pod as failed, with this reason.

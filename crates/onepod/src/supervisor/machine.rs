@@ -16,6 +16,7 @@
 //! timer     scheduled ◄──► running                          due, and nothing before it is missing
 //!
 //! all       role leader and not leading: standby            any state but these ──► stopping ──► stopped
+//!           uses the database without its lease: fenced
 //!           switched off, not installed: off, absent        essential and hopeless: failed, which ends the pod
 //! ```
 //!
@@ -25,6 +26,8 @@
 //!   30 s. Five ends in a row without health end the pod if it is essential; a task that has succeeded before never does.
 //! * It is told to stop when everything that comes after it or wants it has gone, and killed at the end of its own time or
 //!   of the time for all.
+//! * A unit that writes to the database is killed at once when this front-end can no longer renew its lease, and starts
+//!   again when it can.
 //! * A unit for the leader runs only while this front-end leads. It loses that: units stop in the same order, and
 //!   everything else stays.
 //!
@@ -66,6 +69,8 @@ pub struct Machine {
     units: Vec<Unit>,
     stop_within: Duration,
     leads: bool,
+    /// The lease of the database cannot be renewed.
+    fenced: bool,
     phase: Phase,
     /// The time of the last event.
     now: Now,
@@ -139,6 +144,7 @@ impl Machine {
             units,
             stop_within,
             leads: true,
+            fenced: false,
             phase: Phase::Idle,
             now: Now::ZERO,
         }
@@ -157,9 +163,13 @@ impl Machine {
             Event::Due(index) => self.due(index),
             Event::Restart(index) if self.phase == Phase::Running => actions.extend(self.restart(index)),
             Event::Leader(leads) => self.lead(leads),
+            Event::Fence(fenced) => self.fence(fenced),
             Event::Stop => self.stop(now.saturating_add(self.stop_within)),
             Event::StopNow => self.stop(now),
             Event::Begin | Event::Restart(_) | Event::Tick => {}
+        }
+        if self.fenced {
+            actions.extend(self.kill_fenced());
         }
         match self.phase {
             Phase::Idle | Phase::Finished => {}
@@ -266,7 +276,7 @@ impl Machine {
         self.units.get(index).is_none_or(|unit| {
             unit.failures >= HOPELESS_ENDS
                 || unit.started.is_some_and(|at| self.now >= at + SLOW_START)
-                || ((unit.state == State::Waiting || unit.state.elsewhere())
+                || ((matches!(unit.state, State::Waiting | State::Fenced) || unit.state.elsewhere())
                     && unit
                         .spec
                         .after
@@ -315,7 +325,7 @@ impl Machine {
     /// Takes the end of a run; an essential unit that has now failed too often begins the stop.
     fn ended(&mut self, index: Index, end: End, jitter: u8) -> Option<Action> {
         let (now, running) = (self.now, self.phase == Phase::Running);
-        let fits = self.fits(index);
+        let (fits, fenced) = (self.fits(index), self.is_fenced(index));
         let unit = self.units.get_mut(index).filter(|unit| unit.state.runs())?;
         unit.end_of_health(now);
         let too_late = unit.run.too_late;
@@ -326,6 +336,10 @@ impl Machine {
         }
         if !fits {
             unit.stand_by();
+            return None;
+        }
+        if fenced {
+            unit.state = State::Fenced;
             return None;
         }
         match unit.spec.kind {
@@ -372,7 +386,7 @@ impl Unit {
         };
         // A task that has succeeded before is asked to run again in a pod that works: its failure must not end that.
         let succeeded = matches!(self.spec.kind, Kind::Task { .. }) && self.was_ready;
-        let once_too_often = self.spec.essential && self.failures >= LAST_END && !succeeded;
+        let once_too_often = self.spec.essential && self.failures >= self.spec.max_failures && !succeeded;
         self.state = if once_too_often {
             State::Failed
         } else {

@@ -26,6 +26,7 @@ impl Supervisor {
     pub(super) fn take(&mut self, command: Command) {
         match command {
             Command::Leader(leads) => self.lead(leads),
+            Command::Fence(fenced) => self.step(Event::Fence(fenced)),
             Command::ShutDown(reason) => self.end_because(reason),
             Command::Restart { name, reply } => {
                 let asked = self.find(&name).and_then(|unit| self.restart(unit));
@@ -158,6 +159,7 @@ impl Supervisor {
                 State::Off => "switched off by ONEPOD_DISABLE",
                 State::Absent => "not installed in this image",
                 State::Standby => "on standby, as this front-end does not lead its zone",
+                State::Fenced => "waiting for the lease of the database",
                 State::Running | State::Stopping { .. } => "at work already",
                 _ => "stopped",
             },

@@ -95,6 +95,7 @@ impl Pod {
         let (shifted, counted, calls) = (Arc::clone(&shift), Arc::clone(&looks), calls.clone());
         let board = Board::new();
         let means = Means {
+            bootstrapping: false,
             // No process is started here.
             reaper: Reaper::default(),
             log: Log::start(Format::Text, null.into()).unwrap(),

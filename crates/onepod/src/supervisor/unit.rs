@@ -176,6 +176,17 @@ impl Supervised {
         }
     }
 
+    /// Kills the run at hand, because another front-end may claim the database.
+    pub(super) fn fence(&self, reaper: &Reaper) {
+        if let Some(run) = &self.at_work {
+            tracing::warn!(
+                "{}: killed, because the lease of the database cannot be renewed",
+                self.name()
+            );
+            run.kill(reaper);
+        }
+    }
+
     /// Whether this number is that of the run at hand.
     pub(super) fn is_run(&self, run: u32) -> bool {
         self.run == run && self.at_work.is_some()
@@ -328,7 +339,7 @@ impl Supervised {
 
 fn shown(state: State) -> ServiceState {
     match state {
-        State::Waiting | State::Scheduled => ServiceState::Waiting,
+        State::Waiting | State::Scheduled | State::Fenced => ServiceState::Waiting,
         State::Starting => ServiceState::Starting,
         State::Ready => ServiceState::Ready,
         State::Unready => ServiceState::Unready,

@@ -8,11 +8,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use one_xmlrpc::Endpoint;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time;
 
 use super::{EXIT_USAGE, complain};
 use crate::board::{Board, Phase};
@@ -23,7 +27,7 @@ use crate::leader;
 use crate::log::{Log, own, rotate};
 use crate::paths::Paths;
 use crate::prepare::files::FileError;
-use crate::prepare::{PrepareError, Prepared, Tools, prepare};
+use crate::prepare::{self, PrepareError, Prepared, Standing, Tools};
 use crate::reaper::Reaper;
 use crate::reconcile::Reconciler;
 use crate::reconcile::watch::Watch;
@@ -40,6 +44,9 @@ mod message;
 
 /// The last lines get this long to be written to a standard output that hardly flows.
 const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Giving back the lease gets this long: without it the next front-end waits for its end.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Arguments of `onepod run`.
 #[derive(Debug, clap::Args)]
@@ -82,7 +89,11 @@ pub async fn run(args: Args) -> ExitCode {
         log: pod.means.log.clone(),
         identity: pod.means.identity.clone(),
     };
-    let stages = async { prepare(&settings, &paths, &board, &tools).await.map(Some) };
+    let stages = async {
+        prepare::prepare(&settings, &paths, &board, &tools)
+            .await
+            .map(Some)
+    };
     pod.live(config, settings.disabled(), stages).await
 }
 
@@ -126,6 +137,8 @@ struct Pod {
     handle: Handle,
     commands: Commands,
     stop: StopRequests,
+    /// oned's first start on its database has not been seen to complete.
+    bootstrapping: Arc<AtomicBool>,
 }
 
 impl Pod {
@@ -180,8 +193,10 @@ impl Pod {
                 identity,
                 builtins: Builtins::new().with("rotate-logs", move || rotate::run(logs.clone())),
                 clock: Clock::system(),
+                bootstrapping: false,
             },
             stop,
+            bootstrapping: Arc::default(),
         })
     }
 
@@ -207,21 +222,32 @@ impl Pod {
             // What was prepared is kept until the last service has gone: it holds the database.
             Some(Ok(prepared)) => {
                 log.hide(secrecy::of_volume(&self.means.paths));
+                self.bootstrapping.store(
+                    prepared.as_ref().is_some_and(|prepared| prepared.bootstrapping),
+                    Ordering::Relaxed,
+                );
                 let _watches = prepared
                     .as_ref()
                     .and_then(|prepared| Some(self.watch(config.oned()?, prepared.settings.clone())));
                 let (handle, paths) = (self.handle.clone(), self.means.paths.clone());
-                let lose = async {
-                    if let Some(prepared) = &prepared {
-                        handle.shut_down(prepared.database.taken().await);
+                let lease = async {
+                    if let Some(standing) = prepared
+                        .as_ref()
+                        .and_then(|prepared| prepared.database.standing())
+                    {
+                        follow_lease(standing, &handle, &self.bootstrapping).await;
                     }
                     std::future::pending().await
                 };
+                self.means.bootstrapping = self.bootstrapping.load(Ordering::Relaxed);
                 let ending = tokio::select! {
                     ending = supervise(config, disabled, self.means, self.commands, &mut self.stop) => ending,
-                    ending = lose => ending,
+                    ending = lease => ending,
                 };
-                tracing::info!("all services have gone");
+                tracing::info!("all services stopped");
+                if let Some(prepared) = prepared {
+                    let _ = time::timeout(RELEASE_TIMEOUT, prepared.database.release()).await;
+                }
                 match ending {
                     Ending::Asked => ExitCode::SUCCESS,
                     Ending::Failed(reason) => {
@@ -246,6 +272,18 @@ impl Pod {
     /// Begins what looks after credentials and leadership beside the services; it ends with the value.
     fn watch(&mut self, oned: Endpoint, settings: Settings) -> JoinSet<()> {
         let (paths, board, handle) = (&self.means.paths, &self.means.board, &self.handle);
+        let bootstrapping = Arc::clone(&self.bootstrapping);
+        let (at, of) = (paths.clone(), settings.clone());
+        let confirm = move || {
+            let (bootstrapping, paths, settings) = (Arc::clone(&bootstrapping), at.clone(), of.clone());
+            async move {
+                if bootstrapping.load(Ordering::Relaxed) {
+                    prepare::confirm_bootstrap(&settings, &paths).await?;
+                    bootstrapping.store(false, Ordering::Relaxed);
+                }
+                Ok(())
+            }
+        };
         let reconciler = Reconciler::new(
             settings,
             paths.clone(),
@@ -259,11 +297,38 @@ impl Pod {
         let (paths, handle) = (paths.clone(), handle.clone());
         watches.spawn(async move { leader::watch(&paths, &oned, &handle).await });
         let builtins = std::mem::take(&mut self.means.builtins);
-        self.means.builtins = builtins.with("credentials", move || {
+        self.means.builtins = builtins.with("bootstrap", confirm).with("credentials", move || {
             let reconciler = reconciler.clone();
             async move { reconciler.run().await }
         });
         watches
+    }
+}
+
+/// Has the supervisor stop at once what writes to the database while its lease cannot be renewed, and ends the pod when
+/// another front-end has claimed it.
+async fn follow_lease(mut standing: watch::Receiver<Standing>, handle: &Handle, bootstrapping: &AtomicBool) {
+    loop {
+        let now = standing.borrow_and_update().clone();
+        match now {
+            Standing::Held => handle.set_fenced(false),
+            Standing::Fenced(sentence) => {
+                handle.set_fenced(true);
+                tracing::error!("database: {sentence}: what writes to it is stopped until it can be renewed");
+                if bootstrapping.load(Ordering::Relaxed) {
+                    handle.shut_down(format!(
+                        "{sentence} during the first start on this database; the next start begins it again"
+                    ));
+                }
+            }
+            Standing::Taken(sentence) => {
+                handle.set_fenced(true);
+                handle.shut_down(sentence);
+            }
+        }
+        if standing.changed().await.is_err() {
+            return;
+        }
     }
 }
 

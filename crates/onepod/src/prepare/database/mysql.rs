@@ -10,7 +10,8 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder};
 use tokio::{net, time};
 
-use super::schema::Contents;
+use super::bootstrap::{self, Inventory, Mark};
+use super::schema::{Charsets, Contents, is_own_table};
 use crate::settings::MySql;
 
 /// How long the server may take for a login or a small question.
@@ -152,7 +153,16 @@ pub(crate) async fn look(connection: &mut Conn, server: &MySql) -> Result<Conten
         let tables = format!(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = '{name}' ORDER BY table_name"
         );
-        contents.tables = connection.query(tables).await.map_err(|error| classify(&error))?;
+        let mut tables: Vec<String> = connection.query(tables).await.map_err(|error| classify(&error))?;
+        if tables.iter().any(|table| table == bootstrap::TABLE) {
+            contents.mark = mark(connection, name).await?;
+        }
+        tables.retain(|table| !is_own_table(table));
+        contents.tables = tables;
+        contents.charsets = charsets(connection, name).await?;
+        if contents.mark != Some(Mark::Complete) {
+            contents.inventory = inventory(connection, &contents.tables, name).await?;
+        }
         for (table, version) in [
             ("db_versioning", &mut contents.shared),
             ("local_db_versioning", &mut contents.local),
@@ -175,6 +185,97 @@ pub(crate) async fn look(connection: &mut Conn, server: &MySql) -> Result<Conten
             .map_err(|error| classify(&error))?
             .unwrap_or_default();
         Ok(contents)
+    })
+    .await
+}
+
+async fn mark(connection: &mut Conn, name: &str) -> Result<Option<Mark>, Cause> {
+    let question = format!("SELECT state FROM `{name}`.{} WHERE id = 1", bootstrap::TABLE);
+    let word: Option<String> = connection
+        .query_first(question)
+        .await
+        .map_err(|error| classify(&error))?;
+    Ok(word.as_deref().and_then(Mark::from_word))
+}
+
+async fn inventory(connection: &mut Conn, tables: &[String], name: &str) -> Result<Inventory, Cause> {
+    let prefix = format!("`{name}`.");
+    let mut inventory = Inventory::default();
+    for (question, sql) in Inventory::questions(tables, &prefix) {
+        let ids = connection.query(sql).await.map_err(|error| classify(&error))?;
+        inventory.answer(question, ids);
+    }
+    if let Some(sql) = Inventory::last_ids_question(tables, &prefix) {
+        inventory.set_last_ids(connection.query(sql).await.map_err(|error| classify(&error))?);
+    }
+    Ok(inventory)
+}
+
+async fn charsets(connection: &mut Conn, name: &str) -> Result<Charsets, Cause> {
+    let default = format!(
+        "SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = '{name}'"
+    );
+    let default: Option<String> = connection
+        .query_first(default)
+        .await
+        .map_err(|error| classify(&error))?;
+    let tables = format!(
+        "SELECT table_name, table_collation FROM information_schema.tables WHERE table_schema = '{name}' AND table_collation \
+         IS NOT NULL ORDER BY table_name DESC"
+    );
+    let tables: Vec<(String, String)> = connection.query(tables).await.map_err(|error| classify(&error))?;
+    Ok(Charsets {
+        default: default.map(|default| Charsets::of_collation(&default)),
+        tables: tables
+            .into_iter()
+            .filter(|(table, _)| !is_own_table(table))
+            .map(|(table, collation)| (Charsets::of_collation(&collation), table))
+            .collect(),
+    })
+}
+
+/// Writes how far the bootstrap has come.
+pub(crate) async fn set_mark(connection: &mut Conn, server: &MySql, mark: Mark) -> Result<(), Cause> {
+    within(LIMIT, async {
+        for statement in mark.statements(&format!("`{}`.", server.name())) {
+            connection
+                .query_drop(statement)
+                .await
+                .map_err(|error| classify(&error))?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Removes OpenNebula's tables, and none of onepod's own.
+pub(crate) async fn empty(connection: &mut Conn, server: &MySql, tables: &[String]) -> Result<(), Cause> {
+    within(LOOK_LIMIT, async {
+        for table in tables {
+            connection
+                .query_drop(format!(
+                    "DROP TABLE IF EXISTS `{}`.`{}`",
+                    server.name(),
+                    table.replace('`', "``")
+                ))
+                .await
+                .map_err(|error| classify(&error))?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Gives new tables a character set that keeps every letter.
+pub(crate) async fn use_unicode(connection: &mut Conn, server: &MySql) -> Result<(), Cause> {
+    within(LIMIT, async {
+        connection
+            .query_drop(format!(
+                "ALTER DATABASE `{}` CHARACTER SET utf8mb4",
+                server.name()
+            ))
+            .await
+            .map_err(|error| classify(&error))
     })
     .await
 }

@@ -3,7 +3,11 @@
 //! Pure: whoever asks the server or the file fills in [`Contents`].
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
+
+use super::bootstrap::{self, Inventory, Mark};
+use crate::prepare::lock::LEASE_TABLE;
 
 /// Tables that only OpenNebula's bootstrap makes; one of them is the first that it makes, whichever way it goes
 /// (7.0.2 to 7.4.0, `src/nebula/SystemDB.cc` and `src/onedb/database_schema.rb`).
@@ -98,6 +102,51 @@ pub(crate) struct Contents {
     pub(crate) local: Option<String>,
     /// Bytes that the data takes.
     pub(crate) bytes: u64,
+    /// How far the bootstrap has come, where this program saw its beginning.
+    pub(crate) mark: Option<Mark>,
+    /// What is there of a bootstrap and of users.
+    pub(crate) inventory: Inventory,
+    /// Character sets, where the backend has them.
+    pub(crate) charsets: Charsets,
+}
+
+/// Whether a table is onepod's own, and none of OpenNebula's.
+pub(crate) fn is_own_table(name: &str) -> bool {
+    name == bootstrap::TABLE || name == LEASE_TABLE
+}
+
+/// Character sets of a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Charsets {
+    /// What new tables get.
+    pub(crate) default: Option<String>,
+    /// Those of OpenNebula's tables, each with the first table that has it.
+    pub(crate) tables: BTreeMap<String, String>,
+}
+
+/// Character sets that keep every name. `utf8` is how older servers call `utf8mb3`.
+pub(crate) const UNICODE: [&str; 2] = ["utf8mb4", "utf8mb3"];
+
+impl Charsets {
+    /// The character set of a collation: its name up to the first underscore.
+    pub(crate) fn of_collation(collation: &str) -> String {
+        match collation.split('_').next().unwrap_or_default() {
+            "utf8" => "utf8mb3",
+            other => other,
+        }
+        .to_owned()
+    }
+
+    /// Whether oned would refuse them or lose letters: it works with one character set, the default's, and compares it
+    /// with that of one table (7.0.2, `src/sql/MySqlDB.cc`).
+    pub(crate) fn are_wrong(&self) -> bool {
+        let Some(default) = &self.default else {
+            return false;
+        };
+        let mut all = self.tables.keys().chain([default]);
+        all.clone().any(|charset| !UNICODE.contains(&charset.as_str()))
+            || all.any(|charset| charset != default)
+    }
 }
 
 /// What a database is to this image.
@@ -105,8 +154,17 @@ pub(crate) struct Contents {
 pub(crate) enum Class {
     /// No table: oned bootstraps.
     Empty,
-    /// OpenNebula's tables without user 0: a first start that did not come to its end. oned repeats it.
-    HalfBootstrapped,
+    /// OpenNebula's tables without something that its bootstrap makes.
+    Incomplete {
+        /// What is missing.
+        missing: Vec<String>,
+        /// This program has seen its beginning on an empty database, and nothing of a user is in it.
+        repeatable: bool,
+        /// Something of a user that is in it.
+        of_a_user: Option<String>,
+    },
+    /// Character sets that differ, or that lose letters.
+    Charset(Charsets),
     /// As this image needs it.
     Current(Versions),
     /// To be migrated.
@@ -142,8 +200,11 @@ impl Class {
         if !contents.tables.iter().any(|table| OWN.contains(&table.as_str())) {
             return Self::Foreign(contents.tables.clone());
         }
-        if !contents.oneadmin {
-            return Self::HalfBootstrapped;
+        if let Some(incomplete) = incomplete(contents) {
+            return incomplete;
+        }
+        if contents.charsets.are_wrong() {
+            return Self::Charset(contents.charsets.clone());
         }
         let (Some(shared), Some(local)) = (&contents.shared, &contents.local) else {
             return Self::Unversioned;
@@ -169,7 +230,8 @@ impl Class {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Empty => "empty",
-            Self::HalfBootstrapped => "half-bootstrapped",
+            Self::Incomplete { .. } => "incomplete",
+            Self::Charset(_) => "wrong charset",
             Self::Current(_) => "current",
             Self::Older { .. } => "older",
             Self::Newer { .. } => "newer",
@@ -189,6 +251,25 @@ impl Class {
             _ => None,
         }
     }
+}
+
+/// Whether the bootstrap did not come to its end.
+fn incomplete(contents: &Contents) -> Option<Class> {
+    let inventory = &contents.inventory;
+    let (missing, of_a_user) = match contents.mark {
+        Some(Mark::Complete) => return None,
+        Some(Mark::Begun) => (inventory.missing(), inventory.of_a_user()),
+        // Users may have deleted what can be deleted.
+        None => (inventory.missing_for_good(), inventory.of_a_user()),
+    };
+    if missing.is_empty() {
+        return None;
+    }
+    Some(Class::Incomplete {
+        repeatable: contents.mark == Some(Mark::Begun) && of_a_user.is_none(),
+        missing,
+        of_a_user,
+    })
 }
 
 /// Some of the names, for a message.
@@ -216,13 +297,20 @@ mod tests {
         }
     }
 
-    fn contents(tables: &[&str], oneadmin: bool, versions: Option<(&str, &str)>) -> Contents {
+    fn contents(tables: &[&str], in_use: bool, versions: Option<(&str, &str)>) -> Contents {
+        let mut inventory = Inventory::default();
+        if in_use {
+            for table in ["user_pool", "group_pool", "cluster_pool", "zone_pool"] {
+                inventory.answer(bootstrap::Question::Ids(table.to_owned()), vec![0]);
+            }
+        }
         Contents {
             tables: tables.iter().map(|&table| table.to_owned()).collect(),
-            oneadmin,
+            oneadmin: in_use,
             shared: versions.map(|(shared, _)| shared.to_owned()),
             local: versions.map(|(_, local)| local.to_owned()),
-            bytes: 0,
+            inventory,
+            ..Contents::default()
         }
     }
 
@@ -260,12 +348,65 @@ mod tests {
     fn tables_tell_whose_the_database_is() {
         let class = |tables: &[&str], oneadmin| Class::of(&contents(tables, oneadmin, None), None);
         assert_eq!(class(&[], false), Class::Empty);
-        assert_eq!(class(&["logdb"], false), Class::HalfBootstrapped);
+        assert!(matches!(
+            class(&["logdb"], false),
+            Class::Incomplete {
+                repeatable: false,
+                ..
+            }
+        ));
         assert_eq!(class(&["user_pool", "acl"], true), Class::Unversioned);
         assert_eq!(
             class(&["wp_posts", "wp_users"], false),
             Class::Foreign(vec!["wp_posts".to_owned(), "wp_users".to_owned()])
         );
+    }
+
+    #[test]
+    fn only_a_bootstrap_that_began_here_is_repeated() {
+        let judged = |mark, user: bool| {
+            let mut contents = contents(&["logdb", "vm_pool"], false, None);
+            contents.mark = mark;
+            if user {
+                contents
+                    .inventory
+                    .answer(bootstrap::Question::Ids("vm_pool".to_owned()), vec![0]);
+            }
+            match Class::of(&contents, None) {
+                Class::Incomplete { repeatable, .. } => Some(repeatable),
+                _ => None,
+            }
+        };
+        assert_eq!(judged(Some(Mark::Begun), false), Some(true));
+        assert_eq!(judged(Some(Mark::Begun), true), Some(false));
+        assert_eq!(judged(None, false), Some(false));
+        assert_eq!(
+            judged(Some(Mark::Complete), false),
+            None,
+            "users may delete what they like"
+        );
+    }
+
+    #[test]
+    fn one_character_set_for_all_that_keeps_every_letter() {
+        let wrong = |default: &str, tables: &[&str]| {
+            Charsets {
+                default: Some(default.to_owned()),
+                tables: tables
+                    .iter()
+                    .map(|&charset| (charset.to_owned(), "vm_pool".to_owned()))
+                    .collect(),
+            }
+            .are_wrong()
+        };
+        assert!(!wrong("utf8mb4", &["utf8mb4"]));
+        assert!(!wrong("utf8mb3", &["utf8mb3"]));
+        assert!(wrong("utf8mb4", &["utf8mb3"]));
+        assert!(wrong("utf8mb4", &["utf8mb3", "utf8mb4"]));
+        assert!(wrong("latin1", &["latin1"]));
+        assert!(!Charsets::default().are_wrong(), "sqlite");
+        assert_eq!(Charsets::of_collation("utf8_general_ci"), "utf8mb3");
+        assert_eq!(Charsets::of_collation("utf8mb4_uca1400_ai_ci"), "utf8mb4");
     }
 
     #[test]

@@ -5,19 +5,24 @@
 //! used one would leave such a pod dead; taking it for an unused one by its size would move the credentials of a living
 //! one. Only SQL tells the two apart, and reading the file format by hand would be blind to a rollback journal.
 //!
-//! A journal of a killed oned is rolled back here, as oned would a moment later; nothing else is ever written.
+//! A journal of a killed oned is rolled back here, as oned would a moment later; else nothing but the mark of the bootstrap
+//! is ever written.
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::schema::Contents;
+use super::bootstrap::{self, Inventory, Mark};
+use super::schema::{Contents, is_own_table};
 
 /// How long to wait for somebody who writes to the file.
 const BUSY: Duration = Duration::from_millis(500);
+
+/// The same where oned is at work beside this program: as long as oned itself waits (`DB/TIMEOUT`).
+const PATIENT: Duration = Duration::from_millis(2500);
 
 /// Looks into the file. No file is an empty database; the error is a sentence for people.
 pub(crate) fn look(path: &Path) -> Result<Contents, String> {
@@ -46,6 +51,15 @@ fn ask(path: &Path) -> rusqlite::Result<Contents> {
     for table in tables.query_map([], |row| row.get(0))? {
         contents.tables.push(table?);
     }
+    if contents.tables.iter().any(|table| table == bootstrap::TABLE) {
+        let question = format!("SELECT state FROM {} WHERE id = 1", bootstrap::TABLE);
+        let word: Option<String> = connection.query_row(&question, [], |row| row.get(0)).optional()?;
+        contents.mark = word.as_deref().and_then(Mark::from_word);
+    }
+    contents.tables.retain(|table| !is_own_table(table));
+    if contents.mark != Some(Mark::Complete) {
+        contents.inventory = inventory(&connection, &contents.tables)?;
+    }
     let has = |table: &str| contents.tables.iter().any(|there| there == table);
     if has("user_pool") {
         let user: Option<i64> = connection
@@ -64,6 +78,58 @@ fn ask(path: &Path) -> rusqlite::Result<Contents> {
     Ok(contents)
 }
 
+fn inventory(connection: &Connection, tables: &[String]) -> rusqlite::Result<Inventory> {
+    let mut inventory = Inventory::default();
+    for (question, sql) in Inventory::questions(tables, "") {
+        let mut statement = connection.prepare(&sql)?;
+        let ids = statement
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        inventory.answer(question, ids);
+    }
+    if let Some(sql) = Inventory::last_ids_question(tables, "") {
+        let mut statement = connection.prepare(&sql)?;
+        let last_ids = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        inventory.set_last_ids(last_ids);
+    }
+    Ok(inventory)
+}
+
+/// Moves the database aside, with what belongs to it: `one.db` becomes `one.db.SUFFIX`. One that was moved before goes.
+pub(crate) fn set_aside(path: &Path, suffix: &str) -> Result<(), String> {
+    for end in ["", "-journal", "-wal", "-shm"] {
+        let from = with_end(path, end);
+        let to = with_end(path, &format!(".{suffix}{end}"));
+        match fs::rename(&from, &to) {
+            Ok(()) => tracing::info!("database: moved {} to {}", from.display(), to.display()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("cannot move {} aside: {error}", from.display())),
+        }
+    }
+    Ok(())
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// Writes how far the bootstrap has come. Makes the file where there is none.
+pub(crate) fn set_mark(path: &Path, mark: Mark) -> Result<(), String> {
+    let write = || {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(PATIENT)?;
+        for statement in mark.statements("") {
+            connection.execute(&statement, [])?;
+        }
+        Ok::<_, rusqlite::Error>(())
+    };
+    write().map_err(|error| format!("{}: {error}", path.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;
@@ -73,7 +139,7 @@ mod tests {
     /// The columns that matter of OpenNebula's user table.
     const TABLE: &str = "CREATE TABLE user_pool (oid INTEGER PRIMARY KEY, name VARCHAR(256), body TEXT)";
 
-    fn database(dir: &TempDir, statements: &[&str]) -> std::path::PathBuf {
+    fn database(dir: &TempDir, statements: &[&str]) -> PathBuf {
         let path = dir.path().join("one.db");
         let connection = Connection::open(&path).unwrap();
         for statement in statements {

@@ -1,36 +1,64 @@
-//! The connection that has the lock of the server, kept for the whole life of the pod.
+//! Renews the lease for the whole life of the pod, and says when this front-end may no longer write.
 
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time;
+use tokio::time::{self, Instant};
 
-use super::server::{ANSWER, Asked, ask, ask_for_little_patience, sign_of_life};
-use super::{Holder, Identity};
+use super::lease::{FENCE_AFTER, Lease, RENEW_INTERVAL, Renewal};
+use super::named::{self, NamedLock};
 use crate::board::{Board, DatabaseLock};
-use crate::prepare::database::mysql::{self, Login};
+use crate::prepare::database::mysql::{self, Cause, Login};
 use crate::prepare::database::{jittered, pause};
 use crate::settings::MySql;
 
-/// The pause between two signs of life; with the second that one takes it is a statement every 15 s.
-const KEEP_ALIVE: Duration = Duration::from_secs(14);
-
-/// How the lock stands.
-#[derive(Debug, Clone)]
-enum Standing {
+/// How the lease stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The database is this front-end's.
     Held,
-    Lost,
+    /// The last renewal is so long ago that another front-end may claim it soon: nothing may write any more. The sentence
+    /// says why.
+    Fenced(String),
+    /// Another front-end has claimed it, as the sentence says.
     Taken(String),
 }
 
-/// Keeps the lock for as long as it lives.
+/// A lease that was claimed or renewed.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(super) lease: Lease,
+    /// The named lock that this connection has, where it is the whole server's.
+    pub(super) named: Option<String>,
+    /// Before the last renewal that succeeded was sent.
+    pub(super) renewed: Instant,
+}
+
+impl Held {
+    /// Renews it while this front-end still waits for others.
+    pub(super) async fn renew(&mut self, connection: &mut Conn) -> Result<(), Cause> {
+        let began = Instant::now();
+        match self.lease.renew(connection, self.named.as_deref()).await {
+            Ok(Renewal::Done | Renewal::NamedLock) => {
+                self.renewed = began;
+                Ok(())
+            }
+            Ok(Renewal::Missing) => Err(Cause::Other("the row of the lease was removed".to_owned())),
+            Ok(Renewal::Taken(holder)) => Err(Cause::Other(format!("{holder} has claimed the lease"))),
+            Err(error) => Err(mysql::classify(&error)),
+        }
+    }
+}
+
+/// Keeps the lease until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     task: JoinHandle<()>,
     standing: watch::Receiver<Standing>,
+    lease: Lease,
+    server: MySql,
 }
 
 impl Drop for Keeper {
@@ -40,136 +68,222 @@ impl Drop for Keeper {
 }
 
 impl Keeper {
-    /// Begins to keep the lock that this connection has.
-    pub(crate) fn start(connection: Conn, server: MySql, board: Board) -> Self {
-        let (say, standing) = watch::channel(Standing::Held);
-        let task = tokio::spawn(keep(connection, server, board, say));
-        Self { task, standing }
-    }
-
-    /// Resolves with a sentence when another front-end has taken the database.
-    pub(crate) async fn taken(&self) -> String {
-        let mut standing = self.standing.clone();
-        let taken = standing
-            .wait_for(|standing| matches!(standing, Standing::Taken(_)))
-            .await;
-        match taken.as_deref() {
-            Ok(Standing::Taken(sentence)) => sentence.clone(),
-            _ => std::future::pending().await,
-        }
-    }
-}
-
-async fn keep(mut connection: Conn, mut server: MySql, board: Board, say: watch::Sender<Standing>) {
-    let me = Identity::here();
-    loop {
-        let began = born(&mut connection).await;
-        let number = connection.id();
-        let cause = until_lost(&mut connection, &me, &board).await;
-        let place = format!(
-            "database \"{}\" on {}:{}",
-            server.name(),
-            server.host(),
-            server.port()
-        );
-        let text = format!(
-            "the connection that keeps other front-ends from {place} is lost ({cause}); trying to get it back"
-        );
-        tracing::warn!("database: {text}");
-        board.error("database", &text);
-        board.lose_database(&format!("the connection to {place} is lost ({cause})"));
-        say.send_replace(Standing::Lost);
-        drop(connection);
-        match regain(&mut server, number, began, &board).await {
-            Ok(fresh) => {
-                tracing::info!("database: {place} is this front-end's again");
-                board.set_database_lock(DatabaseLock::Held);
-                say.send_replace(Standing::Held);
-                connection = fresh;
-            }
-            Err(holder) => {
-                let text = format!(
-                    "{holder} has taken {place} while this front-end had lost its connection; two front-ends on one \
-                     database destroy it, so this one ends"
-                );
-                board.error("database", &text);
-                say.send_replace(Standing::Taken(text));
-                return;
-            }
-        }
-    }
-}
-
-/// Gives signs of life until there is no answer; why there is none.
-async fn until_lost(connection: &mut Conn, me: &Identity, board: &Board) -> String {
-    let sign = sign_of_life(me);
-    loop {
-        // A server that gives up a statement of one second is alive all the same.
-        let answer = match time::timeout(ANSWER, connection.query_drop(&sign)).await {
-            Ok(Err(Error::Server(_))) => time::timeout(ANSWER, connection.query_drop("DO 1")).await,
-            answer => answer,
+    /// Begins to renew the lease that was claimed on this connection.
+    pub(crate) fn start(connection: Conn, held: Held, server: MySql, board: Board) -> Self {
+        let (tell, standing) = watch::channel(Standing::Held);
+        let lease = held.lease.clone();
+        let work = Work {
+            place: format!(
+                "database \"{}\" on {}:{}",
+                server.name(),
+                server.host(),
+                server.port()
+            ),
+            held,
+            server: server.clone(),
+            board,
+            tell,
         };
-        match answer {
-            // A service in trouble may have lost the database: whoever asks for readiness wants to know.
-            Ok(Ok(())) => drop(time::timeout(KEEP_ALIVE, board.doubt()).await),
-            Ok(Err(error)) => return error.to_string(),
-            Err(_) => return format!("no answer within {} s", ANSWER.as_secs()),
+        Self {
+            task: tokio::spawn(work.run(connection)),
+            standing,
+            lease,
+            server,
+        }
+    }
+
+    /// How the lease stands, and every change of that.
+    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+
+    /// Gives the lease back. Only once nothing of this front-end writes any more.
+    pub(crate) async fn release(self) {
+        self.task.abort();
+        let server = self.server.clone().with_password_read_again();
+        // Without it the next front-end waits for the end of the lease: that is all.
+        if let Ok(Login::In(mut connection)) = mysql::log_in(&server).await {
+            let _ = self.lease.release(&mut connection).await;
+            let _ = connection.disconnect().await;
         }
     }
 }
 
-/// When the server was started, in seconds of its clock: numbers of connections are unique between two starts.
-async fn born(connection: &mut Conn) -> Option<i64> {
-    let uptime: Option<(String, i64)> = connection
-        .query_first("SHOW GLOBAL STATUS LIKE 'Uptime'")
-        .await
-        .ok()?;
-    let now: Option<i64> = connection.query_first("SELECT UNIX_TIMESTAMP()").await.ok()?;
-    Some(now? - uptime?.1)
+struct Work {
+    place: String,
+    held: Held,
+    server: MySql,
+    board: Board,
+    tell: watch::Sender<Standing>,
 }
 
-/// Takes the lock again on a new connection, or says who has it now.
-///
-/// The server may still believe in the old connection, which then has the lock; a user may end connections of its own.
-async fn regain(server: &mut MySql, old: u32, began: Option<i64>, board: &Board) -> Result<Conn, Holder> {
-    let mut attempts = 0;
-    let mut told = None;
-    loop {
-        let cause = match mysql::log_in(server).await {
-            Ok(Login::In(mut connection)) => {
-                let asked = match ask_for_little_patience(&mut connection).await {
-                    Ok(()) => ask(&mut connection, server, 0).await,
-                    Err(error) => Err(error),
-                };
-                match asked {
-                    Ok(Asked::Got) => return Ok(*connection),
-                    Ok(Asked::Held(holder)) if holder.connection == Some(old.into()) => {
-                        let now = born(&mut connection).await;
-                        let same = began.zip(now).is_none_or(|(then, now)| (then - now).abs() < 3);
-                        if !same {
-                            return Err(holder);
-                        }
-                        let _ = connection.query_drop(format!("KILL {old}")).await;
-                        "the server still keeps the old connection".to_owned()
-                    }
-                    // Gone between two questions: asked again at once.
-                    Ok(Asked::Held(holder)) if holder.connection.is_none() => {
-                        "the lock has just moved".to_owned()
-                    }
-                    Ok(Asked::Held(holder)) => return Err(holder),
-                    Err(error) => mysql::classify(&error).describe(server),
+impl Work {
+    async fn run(mut self, mut connection: Conn) {
+        loop {
+            let cause = match self.until_lost(&mut connection).await {
+                Lost::Connection(cause) => cause,
+                Lost::Taken(sentence) => return self.taken(sentence),
+            };
+            drop(connection);
+            let text = format!("cannot renew the lease of {}: {cause}; trying again", self.place);
+            tracing::warn!("database: {text}");
+            self.board.error("database", &text);
+            self.board
+                .lose_database(&format!("cannot renew the lease of {}: {cause}", self.place));
+            match self.regain(&cause).await {
+                Ok(fresh) => {
+                    tracing::info!("database: the lease of {} is renewed again", self.place);
+                    self.board.set_database_lock(DatabaseLock::Held);
+                    self.tell.send_if_modified(|standing| {
+                        std::mem::replace(standing, Standing::Held) != Standing::Held
+                    });
+                    connection = fresh;
                 }
+                Err(sentence) => return self.taken(sentence),
             }
-            Ok(Login::Other(reason)) => reason,
-            Err(cause) => cause.describe(server),
-        };
-        if told.as_ref() != Some(&cause) {
-            tracing::warn!("database: {cause}");
-            board.lose_database(&cause);
-            told = Some(cause);
         }
-        time::sleep(jittered(pause(attempts))).await;
-        attempts = attempts.saturating_add(1);
-        *server = server.clone().with_password_read_again();
     }
+
+    fn taken(&self, sentence: String) {
+        self.board.error("database", &sentence);
+        self.tell.send_replace(Standing::Taken(sentence));
+    }
+
+    /// Renews until that fails.
+    async fn until_lost(&mut self, connection: &mut Conn) -> Lost {
+        loop {
+            // A service in trouble may have lost the database: whoever asks for readiness wants to know.
+            drop(time::timeout(RENEW_INTERVAL, self.board.doubt()).await);
+            // This process may have been frozen in between.
+            self.fence_when_due("this process stood still");
+            if let Err(lost) = self.renew_once(connection).await {
+                return lost;
+            }
+        }
+    }
+
+    /// One renewal, before the time of the last one is over.
+    async fn renew_once(&mut self, connection: &mut Conn) -> Result<(), Lost> {
+        let began = Instant::now();
+        let until = (self.held.renewed + FENCE_AFTER).max(began + Duration::from_secs(1));
+        let renewal = time::timeout_at(until, async {
+            let renewal = self
+                .held
+                .lease
+                .renew(connection, self.held.named.as_deref())
+                .await?;
+            if matches!(renewal, Renewal::Missing) {
+                return self.claim_again(connection).await;
+            }
+            Ok(renewal)
+        });
+        match renewal.await {
+            Ok(Ok(Renewal::Done | Renewal::NamedLock)) => {
+                self.held.renewed = began;
+                Ok(())
+            }
+            Ok(Ok(Renewal::Missing)) => Err(Lost::Connection("the row of the lease was removed".to_owned())),
+            Ok(Ok(Renewal::Taken(holder))) => Err(Lost::Taken(format!(
+                "{holder} has claimed {} while this front-end could not renew its lease; two front-ends on one database \
+                 destroy it, so this one ends",
+                self.place
+            ))),
+            Ok(Err(error)) => Err(Lost::Connection(mysql::classify(&error).describe(&self.server))),
+            Err(_) => Err(Lost::Connection("the server does not answer".to_owned())),
+        }
+    }
+
+    /// The row was dropped, or a dump without it was restored: it is made and claimed as it was before.
+    async fn claim_again(&self, connection: &mut Conn) -> Result<Renewal, Error> {
+        let lease = &self.held.lease;
+        lease.prepare(connection).await?;
+        let Some(row) = lease.read(connection).await? else {
+            return Ok(Renewal::Missing);
+        };
+        Ok(if lease.claim(connection, &row).await? {
+            Renewal::Done
+        } else {
+            Renewal::Missing
+        })
+    }
+
+    /// Says that nothing may write any more, once the last renewal is too long ago.
+    fn fence_when_due(&self, cause: &str) {
+        if self.held.renewed.elapsed() < FENCE_AFTER {
+            return;
+        }
+        self.tell.send_if_modified(|standing| {
+            let held = *standing == Standing::Held;
+            if held {
+                *standing = Standing::Fenced(format!(
+                    "the lease of {} could not be renewed for {} s ({cause})",
+                    self.place,
+                    FENCE_AFTER.as_secs()
+                ));
+            }
+            held
+        });
+    }
+
+    /// Renews the lease on a new connection, or says who has it now.
+    async fn regain(&mut self, cause: &str) -> Result<Conn, String> {
+        let mut attempts = 0;
+        let mut told = cause.to_owned();
+        loop {
+            let cause = match self.connect(&told).await {
+                Ok(mut connection) => match self.enter(&mut connection).await {
+                    Ok(()) => return Ok(connection),
+                    Err(Lost::Taken(sentence)) => return Err(sentence),
+                    Err(Lost::Connection(cause)) => cause,
+                },
+                Err(cause) => cause,
+            };
+            if told != cause {
+                tracing::warn!("database: {cause}");
+                self.board.lose_database(&cause);
+                told = cause;
+            }
+            self.fence_when_due(&told);
+            time::sleep(jittered(pause(attempts)).min(Duration::from_secs(1))).await;
+            self.fence_when_due(&told);
+            attempts = attempts.saturating_add(1);
+            self.server = self.server.clone().with_password_read_again();
+        }
+    }
+
+    /// Logs in. The fence does not wait for a login that hangs.
+    async fn connect(&self, told: &str) -> Result<Conn, String> {
+        let mut login = std::pin::pin!(mysql::log_in(&self.server));
+        let due = self.held.renewed + FENCE_AFTER;
+        let login = if let Ok(login) = time::timeout_at(due, &mut login).await {
+            login
+        } else {
+            self.fence_when_due(told);
+            login.await
+        };
+        match login {
+            Ok(Login::In(connection)) => Ok(*connection),
+            Ok(Login::Other(reason)) => Err(reason),
+            Err(cause) => Err(cause.describe(&self.server)),
+        }
+    }
+
+    /// Renews the lease on a new connection, and takes the named lock if it is free: the old connection may have it still.
+    async fn enter(&mut self, connection: &mut Conn) -> Result<(), Lost> {
+        let lost = |error: Error| Lost::Connection(mysql::classify(&error).describe(&self.server));
+        self.held.lease.set_timeouts(connection).await.map_err(lost)?;
+        let name = named::name(&self.server);
+        let lock = named::take(connection, &name).await.map_err(lost)?;
+        let several = named::is_one_of_several(connection).await.map_err(lost)?;
+        self.held.named = (lock == NamedLock::Held && !several).then_some(name);
+        self.renew_once(connection).await
+    }
+}
+
+/// Why renewing has ended.
+enum Lost {
+    /// The connection, or the server, for this reason.
+    Connection(String),
+    /// Another front-end has claimed the lease, as the sentence says.
+    Taken(String),
 }

@@ -1,11 +1,12 @@
 //! The lock on a file of the volume: two pods on one volume would write over each other's files, and with sqlite over the
 //! database.
 //!
-//! It is `flock(2)`, which the kernel releases with the process; network file systems that do not know it get a note and
-//! no lock. The file names its holder while there is one.
+//! It is `flock(2)`, which the kernel releases with the process. On a file system without locks a database in a file is
+//! refused; with a database server, which has its lease, the operator is told. The file names its holder while there is one.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use super::{Holder, Identity};
 use crate::board::Stage;
 use crate::paths::Paths;
 use crate::prepare::files;
+
+/// Changes with every start of the machine (Linux, `Documentation/admin-guide/sysctl/kernel.rst`).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// How often a waiting pod looks whether the volume is free.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -34,19 +38,33 @@ impl Drop for VolumeLock {
     }
 }
 
-/// Takes the lock, and waits for whoever has it. None where the volume knows no locks or cannot be written to: the
-/// stage after this one says so of its own files.
-pub(crate) async fn take(paths: &Paths, stage: &Stage) -> Option<VolumeLock> {
+impl VolumeLock {
+    /// Names this lock among all locks of all machines since they were started: nobody else can have it while this one
+    /// does.
+    pub(super) fn place(&self) -> Option<String> {
+        let boot = fs::read_to_string(BOOT_ID).ok()?;
+        let file = self.file.metadata().ok()?;
+        let boot: String = boot
+            .chars()
+            .filter(|c| c.is_ascii_hexdigit() || *c == '-')
+            .collect();
+        (!boot.is_empty()).then(|| format!("{boot}:{:x}:{:x}", file.dev(), file.ino()))
+    }
+}
+
+/// Takes the lock, and waits for whoever has it. The error says why there is none to take.
+pub(crate) async fn take(paths: &Paths, stage: &Stage) -> Result<VolumeLock, String> {
     let path = paths.own_data().join("volume.lock");
-    files::directory(&paths.data(), 0o750).ok()?;
-    files::directory(&paths.own_data(), 0o750).ok()?;
+    let described = |error: &dyn std::fmt::Display| error.to_string();
+    files::directory(&paths.data(), 0o750).map_err(|error| described(&error))?;
+    files::directory(&paths.own_data(), 0o750).map_err(|error| described(&error))?;
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(&path)
-        .ok()?;
+        .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => break,
@@ -61,19 +79,19 @@ pub(crate) async fn take(paths: &Paths, stage: &Stage) -> Option<VolumeLock> {
             }
             Err(Errno::INTR) => {}
             Err(error) => {
-                stage.note(&format!(
-                    "the file system of {} has no locks ({error}): nothing keeps a second pod from this volume",
-                    paths.data().display()
+                return Err(format!(
+                    "the file system of {} does not lock files: {}",
+                    paths.data().display(),
+                    io::Error::from(error)
                 ));
-                return None;
             }
         }
     }
-    let me = Identity::here();
+    let me = Identity::here(None);
     // Who holds it is a courtesy to the one that waits; the lock is the kernel's.
     let _ = file.set_len(0);
     let _ = file.write_all(format!("{} {}\n", me.pod, me.since).as_bytes());
-    Some(VolumeLock { file })
+    Ok(VolumeLock { file })
 }
 
 /// Who wrote his name into the file.

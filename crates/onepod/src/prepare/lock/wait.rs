@@ -1,191 +1,248 @@
-//! One pod's wait for the lock of the server: for whom it waits, and how it takes over.
+//! One pod's wait for the database: for whom it waits, when it may claim the lease, and that nobody else's session is at
+//! work when it begins.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Error};
+use mysql_async::Conn;
 use tokio::time::{self, Instant};
 
 use super::Holder;
-use super::server::{Asked, ask, ask_for_little_patience, ends_session, holder, lock_name};
+use super::keep::Held;
+use super::lease::{self, Lease, Row};
+use super::named::{self, NamedLock};
+use super::sessions::{self, Session};
 use crate::board::Stage;
 use crate::prepare::database::mysql::{self, Cause};
 use crate::settings::MySql;
 
-/// How long a lost holder may need to notice and to come back: one pause, one answer, one login, and some more.
-const GRACE: Duration = Duration::from_secs(45);
+/// The time between two looks at a lease that another front-end has.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the server holds a question for the lock, in seconds: short until the holder's name is known.
-const ASK_SHORT: u32 = 1;
-const ASK_LONG: u32 = 5;
+/// The time between two looks at the sessions of others, which end within milliseconds as a rule.
+const SESSIONS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// One pod's wait for the lock, over as many connections as it takes.
-#[derive(Debug, Default)]
+/// So long must no session of a former holder come back that did not give its lease back: longer than the time between two
+/// of its renewals, by which it would notice.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// A row that has not changed for this long by this front-end's own clock has no living holder, whatever the server's
+/// clock says, which may have been set back.
+const UNCHANGED: Duration = Duration::from_secs(2 * lease::DURATION.as_secs());
+
+/// One pod's wait, over as many connections as it takes.
+#[derive(Debug)]
 pub(crate) struct Wait {
-    /// Who had it when it was last seen, and when that was.
-    seen: Option<(Holder, Instant)>,
-    /// The connection was lost since then: then so was the holder's, perhaps.
-    broken: bool,
+    lease: Lease,
+    /// The row as it was first seen in its present state, and when that was.
+    seen: Option<(Row, Instant)>,
+}
+
+/// Why the lease may be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claimable {
+    /// Its last holder has ended for certain, or there was none.
+    Free,
+    /// Its last holder has not renewed it in time: it has stopped by itself, unless its clock stood still.
+    Expired,
 }
 
 impl Wait {
-    /// The connection has broken.
-    pub(crate) fn broken(&mut self) {
-        self.broken = true;
+    pub(crate) fn new(server: &MySql, identity: super::Identity) -> Self {
+        Self {
+            lease: Lease::new(server, identity),
+            seen: None,
+        }
     }
 
-    /// Takes the lock on a connection, and waits for whoever has it. False where the server has no such locks.
+    /// Takes the lease on a connection, after whoever has it. Every error is one to try again after.
     pub(crate) async fn take(
         &mut self,
         connection: &mut Conn,
         server: &MySql,
         stage: &Stage,
-    ) -> Result<bool, Cause> {
-        ask_for_little_patience(connection)
-            .await
-            .map_err(|error| mysql::classify(&error))?;
-        if self.broken {
-            self.let_the_holder_go_first(connection, server, stage).await?;
-        }
-        let mut seconds = 0;
+    ) -> Result<Held, Cause> {
+        let classified = |error: mysql_async::Error| mysql::classify(&error);
+        self.lease.set_timeouts(connection).await.map_err(classified)?;
+        let name = named::name(server);
         loop {
-            match ask(connection, server, seconds).await {
-                Ok(Asked::Got) => break,
-                Ok(Asked::Held(holder)) => seconds = self.held(holder, server, stage),
-                Err(Error::Server(error)) if !ends_session(error.code) => {
-                    stage.note(&format!(
-                        "the server has no named locks ({}): nothing keeps a second front-end from database \"{}\"",
-                        error.message,
-                        server.name()
-                    ));
-                    return Ok(false);
-                }
-                Err(error) => return Err(mysql::classify(&error)),
+            let Some(row) = self.lease.read(connection).await.map_err(classified)? else {
+                self.lease.prepare(connection).await.map_err(classified)?;
+                continue;
+            };
+            let Some(how) = self.claimable(&row) else {
+                stage.waiting(&describe(&row.holder, server));
+                time::sleep(LOOK_INTERVAL).await;
+                continue;
+            };
+            let lock = named::take(connection, &name).await.map_err(classified)?;
+            if let NamedLock::HeldBy(number) = lock {
+                // Its holder cannot renew the lease, and has not lost the database: a dump locks the tables.
+                stage.waiting(&format!(
+                    "connection {number} has the lock of database \"{}\" on {}:{}, although the lease of {} has expired; \
+                     SELECT * FROM information_schema.processlist WHERE id = {number} says whose it is",
+                    server.name(),
+                    server.host(),
+                    server.port(),
+                    row.holder
+                ));
+                time::sleep(LOOK_INTERVAL).await;
+                continue;
             }
+            let began = Instant::now();
+            if !self.lease.claim(connection, &row).await.map_err(classified)? {
+                named::release(connection, &name).await.map_err(classified)?;
+                continue;
+            }
+            let several = named::is_one_of_several(connection).await.map_err(classified)?;
+            let held = Held {
+                lease: self.lease.clone(),
+                named: (lock == NamedLock::Held && !several).then_some(name),
+                renewed: began,
+            };
+            return self.until_alone(connection, held, &row, how, server, stage).await;
         }
-        if let Some((holder, _)) = self.seen.take() {
-            until_gone(connection, server, &holder, stage).await?;
-        }
-        Ok(true)
     }
 
-    /// Remembers and tells who has the lock; how long the next question may take, in seconds.
-    fn held(&mut self, holder: Holder, server: &MySql, stage: &Stage) -> u32 {
-        let known = self.seen.take().map(|(known, _)| known).unwrap_or_default();
-        let known = merge(known, holder);
-        stage.waiting(&describe(&known, server));
-        let seconds = if known.pod.is_some() { ASK_LONG } else { ASK_SHORT };
-        self.seen = Some((known, Instant::now()));
-        self.broken = false;
-        seconds
+    fn claimable(&mut self, row: &Row) -> Option<Claimable> {
+        let since = match &self.seen {
+            Some((seen, since)) if seen == row => *since,
+            _ => Instant::now(),
+        };
+        self.seen = Some((row.clone(), since));
+        if row.is_new() || row.is_released() || row.is_of(self.lease.identity()) {
+            Some(Claimable::Free)
+        } else if row.expired || since.elapsed() >= UNCHANGED {
+            Some(Claimable::Expired)
+        } else {
+            None
+        }
     }
 
-    /// After a restart of the server the lock is free for all. Whoever had it still runs its oned, and needs a moment to
-    /// notice and to take it again.
-    async fn let_the_holder_go_first(
+    /// Waits until no session of anybody else is at work in the database, and keeps the lease meanwhile.
+    async fn until_alone(
         &mut self,
         connection: &mut Conn,
+        mut held: Held,
+        former: &Row,
+        how: Claimable,
         server: &MySql,
         stage: &Stage,
-    ) -> Result<(), Cause> {
-        let Some(until) = self.seen.as_ref().map(|(_, seen)| *seen + GRACE) else {
-            return Ok(());
+    ) -> Result<Held, Cause> {
+        let mut quiet_since = Instant::now();
+        let quiet = match how {
+            Claimable::Free => Duration::ZERO,
+            Claimable::Expired => QUIET,
         };
-        while Instant::now() < until {
-            let holder = holder(connection, &lock_name(server.name()))
+        let mut ended = BTreeSet::new();
+        loop {
+            let all = sessions::others(connection, server)
                 .await
                 .map_err(|error| mysql::classify(&error))?;
-            if holder.connection.is_some() {
-                self.held(holder, server, stage);
-                return Ok(());
+            let (of_former, others): (Vec<_>, Vec<_>) = all
+                .into_iter()
+                .partition(|session| Some(&session.address) == former.holder.address.as_ref());
+            for session in &of_former {
+                // What such a session still sends must not reach the tables any more. Its own user may end it.
+                if ended.insert(session.number) {
+                    quiet_since = Instant::now();
+                    sessions::end(connection, session.number).await;
+                }
             }
-            stage.waiting(&format!(
-                "database \"{}\" was away, and the front-end that had it gets {} s to come back to it",
-                server.name(),
-                GRACE.as_secs()
-            ));
-            time::sleep(Duration::from_secs(1)).await;
+            let working: Vec<&Session> = of_former
+                .iter()
+                .chain(others.iter().filter(|session| session.is_at_work()))
+                .collect();
+            match working.first() {
+                Some(first) => stage.waiting(&format!(
+                    "{} of others {} at work in database \"{}\" on {}:{}, the first of them {first}; two front-ends on one \
+                     database destroy it. This one goes on when they have ended or been idle for {} s; give backups and \
+                     other clients a database user of their own",
+                    working.len(),
+                    if working.len() == 1 { "session" } else { "sessions" },
+                    server.name(),
+                    server.host(),
+                    server.port(),
+                    sessions::IDLE.as_secs()
+                )),
+                None if quiet_since.elapsed() >= quiet => return Ok(held),
+                None => {}
+            }
+            time::sleep(SESSIONS_INTERVAL).await;
+            if held.renewed.elapsed() >= lease::RENEW_INTERVAL {
+                held.renew(connection).await?;
+            }
         }
-        Ok(())
-    }
-}
-
-/// Waits until the former holder's oned has closed its connections, for as long as a lost one can last.
-async fn until_gone(
-    connection: &mut Conn,
-    server: &MySql,
-    former: &Holder,
-    stage: &Stage,
-) -> Result<(), Cause> {
-    let Some(address) = &former.address else {
-        return Ok(());
-    };
-    let name = server.name();
-    let question = format!(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{name}' AND id <> CONNECTION_ID() \
-         AND host LIKE CONCAT(?, ':%')"
-    );
-    let until = Instant::now() + GRACE;
-    while Instant::now() < until {
-        let left: Option<u64> = connection
-            .exec_first(&question, (address,))
-            .await
-            .map_err(|error| mysql::classify(&error))?;
-        match left {
-            None | Some(0) => return Ok(()),
-            Some(left) => stage.waiting(&format!(
-                "{former} has let go of database \"{name}\", and {left} of its connections are still open"
-            )),
-        }
-        time::sleep(Duration::from_millis(500)).await;
-    }
-    stage.note(&format!(
-        "connections of {former} to database \"{name}\" are still open after {} s; taken for those of a node that died",
-        GRACE.as_secs()
-    ));
-    Ok(())
-}
-
-/// What was learned about the same holder before is kept: its name is visible for one second in fifteen.
-fn merge(known: Holder, seen: Holder) -> Holder {
-    if seen.connection.is_some() && known.connection == seen.connection && seen.pod.is_none() {
-        Holder {
-            pod: known.pod,
-            since: known.since,
-            ..seen
-        }
-    } else {
-        seen
     }
 }
 
 fn describe(holder: &Holder, server: &MySql) -> String {
     format!(
-        "{holder} has database \"{}\" on {}:{}, and two front-ends on one database destroy it. This one goes on when \
-         that one has ended; if there should be only one, look for another pod with the same DB_HOST and DB_NAME",
+        "{holder} has database \"{}\" on {}:{}, and two front-ends on one database destroy it. This one goes on when that one \
+         has ended, or has not renewed its lease for {} s; if there should be only one, look for another pod with the same \
+         DB_HOST and DB_NAME",
         server.name(),
         server.host(),
-        server.port()
+        server.port(),
+        lease::DURATION.as_secs()
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prepare::lock::Identity;
+    use crate::settings::{self, Database};
 
-    #[test]
-    fn a_name_once_seen_is_kept_for_the_same_connection() {
-        let named = Holder {
-            pod: Some("one-0".to_owned()),
-            since: Some("now".to_owned()),
-            address: None,
-            connection: Some(7),
+    fn row(beat: u64, expired: bool) -> Row {
+        Row::for_tests(7, beat, "aa", "boot:1:2", expired)
+    }
+
+    fn wait(place: Option<&str>) -> Wait {
+        let environment = [
+            ("OPENNEBULA_HOSTNAME", "one"),
+            ("DB_BACKEND", "mysql"),
+            ("DB_HOST", "db"),
+            ("DB_PASSWORD", "pw"),
+        ];
+        let settings =
+            settings::settle(environment.map(|(name, value)| (name.into(), value.into()))).unwrap();
+        let Database::MySql(server) = settings.database() else {
+            panic!("no server")
         };
-        let idle = |connection| Holder {
-            connection: Some(connection),
-            ..Holder::default()
-        };
-        assert_eq!(merge(named.clone(), idle(7)).pod.as_deref(), Some("one-0"));
-        assert_eq!(merge(named, idle(8)).pod, None);
+        Wait::new(
+            server,
+            Identity {
+                pod: "one-0".to_owned(),
+                since: "now".to_owned(),
+                place: place.map(str::to_owned),
+            },
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_claimed_when_it_has_expired_or_its_holder_has_ended() {
+        assert_eq!(wait(None).claimable(&row(1, false)), None);
+        assert_eq!(wait(None).claimable(&row(1, true)), Some(Claimable::Expired));
+        assert_eq!(
+            wait(Some("boot:1:2")).claimable(&row(1, false)),
+            Some(Claimable::Free)
+        );
+        assert_eq!(wait(Some("boot:1:3")).claimable(&row(1, false)), None);
+        let new = Row::for_tests(0, 0, "", "", true);
+        assert_eq!(wait(None).claimable(&new), Some(Claimable::Free));
+        let released = Row::for_tests(7, 3, "", "boot:9:9", true);
+        assert_eq!(wait(None).claimable(&released), Some(Claimable::Free));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_that_does_not_change_has_no_holder_even_if_the_servers_clock_was_set_back() {
+        let mut wait = wait(None);
+        assert_eq!(wait.claimable(&row(1, false)), None);
+        time::advance(UNCHANGED - Duration::from_secs(1)).await;
+        assert_eq!(wait.claimable(&row(1, false)), None);
+        assert_eq!(wait.claimable(&row(2, false)), None, "it was renewed");
+        time::advance(UNCHANGED).await;
+        assert_eq!(wait.claimable(&row(2, false)), Some(Claimable::Expired));
     }
 }

@@ -118,7 +118,7 @@ pub enum MigrateError {
         /// What to remove.
         marker: PathBuf,
     },
-    /// Another front-end came in the meantime.
-    #[error("{0}")]
-    Taken(String),
+    /// Another front-end may begin to use the database.
+    #[error("{0}; the next start finishes what was begun")]
+    LeaseLost(String),
 }

@@ -45,7 +45,7 @@ fn the_images_own_file_is_right_and_in_an_order_in_which_services_can_start() {
             .iter()
             .filter(|unit| unit.essential)
             .map(|unit| &*unit.name)
-            .eq(["oned"])
+            .eq(["oned", "bootstrap"])
     );
 }
 
@@ -233,7 +233,7 @@ fn every_mistake_of_tasks_and_timers_is_told() {
         "tasks.neither.command: exactly one of command and builtin",
         "tasks.neither.timeout_seconds: must be at least 1",
         "tasks.unknown: unknown field `readiness`",
-        "tasks.misspelt.builtin: there is no \"credential\", only credentials, rotate-logs",
+        "tasks.misspelt.builtin: there is no \"credential\", only bootstrap, credentials, rotate-logs",
         "timers.never.schedule: exactly one of daily",
         "timers.always.schedule: exactly one of daily",
         "timers.late: unknown field `essential`",

@@ -35,6 +35,8 @@ pub struct Unit {
     pub(crate) after: Vec<String>,
     pub(crate) wants: Vec<String>,
     pub(crate) role: Role,
+    /// Whether it writes to OpenNebula's database.
+    pub(crate) uses_database: bool,
     pub(crate) essential: bool,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) stop_signal: Signal,
@@ -212,6 +214,8 @@ pub(super) struct RawService {
     #[serde(default)]
     role: Role,
     #[serde(default)]
+    uses_database: bool,
+    #[serde(default)]
     essential: bool,
     readiness: RawReadiness,
     #[serde(default = "start_within")]
@@ -349,6 +353,7 @@ pub(super) fn service(place: &mut Place<'_>, raw: RawService) -> Option<Unit> {
         after: raw.after,
         wants: raw.wants,
         role: raw.role,
+        uses_database: raw.uses_database,
         essential: raw.essential,
         environment: raw.environment,
         stop_signal: stop_signal?,
@@ -418,6 +423,7 @@ fn short(name: &str, work: Work) -> Unit {
         after: Vec::new(),
         wants: Vec::new(),
         role: Role::Any,
+        uses_database: false,
         essential: false,
         environment: BTreeMap::new(),
         stop_signal: Signal::TERM,

@@ -25,6 +25,10 @@ pub struct Spec {
     pub role: Role,
     /// Whether the pod is not ready without it.
     pub essential: bool,
+    /// Whether it writes to the database, and so must not run while this front-end cannot renew its lease.
+    pub uses_database: bool,
+    /// So many ends in a row without health, and an essential unit ends the pod.
+    pub max_failures: u32,
     /// Time between its stop signal and its kill.
     pub stop_timeout: Duration,
 }
@@ -89,6 +93,8 @@ pub enum State {
     },
     /// It runs only while this front-end leads.
     Standby,
+    /// It writes to the database, and runs only while this front-end can renew its lease.
+    Fenced,
     /// It has ended the pod.
     Failed,
     /// It has ended and will not start again.
@@ -155,6 +161,8 @@ pub enum Event {
     Restart(Index),
     /// This front-end leads its zone from now on, or does not.
     Leader(bool),
+    /// This front-end cannot renew the lease of its database from now on, or can again.
+    Fence(bool),
     /// Time has passed.
     Tick,
     /// Stop in good order, within the time for all.
@@ -174,6 +182,8 @@ pub enum Action {
     TooLate(Index),
     /// Kill its process group.
     Kill(Index),
+    /// Kill its process group at once, because it writes to a database that another front-end may claim.
+    Fence(Index),
     /// It was essential and has failed too often: the pod stops because of it.
     GiveUp(Index),
     /// Everything has gone: the supervisor's work is done.

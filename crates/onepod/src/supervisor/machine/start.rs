@@ -52,15 +52,55 @@ impl Machine {
         self.leads = leads;
         for unit in &mut self.units {
             match (unit.spec.role, unit.state) {
+                (Role::Leader, State::Standby) if leads && self.fenced && unit.spec.uses_database => {
+                    unit.state = State::Fenced;
+                }
                 (Role::Leader, State::Standby) if leads => unit.state = unit.spec.kind.at_rest(),
-                (Role::Leader, State::Waiting | State::Backoff { .. } | State::Done | State::Scheduled)
-                    if !leads =>
-                {
+                (
+                    Role::Leader,
+                    State::Waiting | State::Backoff { .. } | State::Done | State::Scheduled | State::Fenced,
+                ) if !leads => {
                     unit.stand_by();
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Notes whether the lease of the database can be renewed. What writes to it and does not run must not start without
+    /// it, and starts at once with it; what runs is killed by [`Machine::kill_fenced`].
+    pub(super) fn fence(&mut self, fenced: bool) {
+        let now = self.now;
+        self.fenced = fenced;
+        for unit in self.units.iter_mut().filter(|unit| unit.spec.uses_database) {
+            match unit.state {
+                State::Waiting | State::Backoff { .. } if fenced => unit.state = State::Fenced,
+                State::Fenced if !fenced && unit.started.is_some() => {
+                    unit.state = State::Backoff { until: now };
+                }
+                State::Fenced if !fenced => unit.state = unit.spec.kind.at_rest(),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether a unit must not run because of the database.
+    pub(super) fn is_fenced(&self, index: Index) -> bool {
+        self.fenced && self.units.get(index).is_some_and(|unit| unit.spec.uses_database)
+    }
+
+    /// Kills what writes to a database without its lease. No time for an orderly stop: that is the whole point.
+    pub(super) fn kill_fenced(&mut self) -> Vec<Action> {
+        self.units
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, unit)| unit.spec.uses_database && unit.state.runs())
+            .filter(|(_, unit)| unit.state != State::Stopping { kill_at: None })
+            .map(|(index, unit)| {
+                unit.state = State::Stopping { kill_at: None };
+                Action::Fence(index)
+            })
+            .collect()
     }
 
     /// Whether a unit runs on this front-end as things are.

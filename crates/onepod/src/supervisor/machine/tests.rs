@@ -19,6 +19,8 @@ fn service(after: &[Index]) -> Spec {
         presence: Presence::Enabled,
         role: Role::Any,
         essential: true,
+        uses_database: false,
+        max_failures: LAST_END,
         stop_timeout: ms(1_000),
     }
 }
@@ -511,4 +513,52 @@ fn a_stop_before_anything_runs_is_the_end() {
     let mut machine = machine(&[service(&[])]);
     assert_eq!(machine.step(Event::Stop, ms(0)), [Action::Finish]);
     assert_eq!(machine.step(Event::Begin, ms(1)), []);
+}
+
+fn writer(after: &[Index]) -> Spec {
+    Spec {
+        uses_database: true,
+        ..service(after)
+    }
+}
+
+#[test]
+fn what_writes_to_the_database_is_killed_at_once_without_the_lease_and_starts_again_with_it() {
+    let (mut machine, _) = begun(&[writer(&[]), service(&[0])]);
+    assert_eq!(machine.step(Event::Ready(0), ms(1)), [Action::Start(1)]);
+    assert_eq!(machine.step(Event::Fence(true), ms(10)), [Action::Fence(0)]);
+    let ended = Event::Ended {
+        unit: 0,
+        end: End::Failure,
+        jitter: 0,
+    };
+    assert_eq!(machine.step(ended, ms(11)), [], "and does not start without it");
+    assert_eq!(machine.state(0), State::Fenced);
+    assert!(!machine.satisfied(0), "the pod is not ready");
+    assert_eq!(machine.state(1), State::Starting, "the others stay");
+    assert_eq!(machine.step(Event::Fence(false), ms(5_000)), [Action::Start(0)]);
+    assert_eq!(machine.failures(0), 0, "it was not its fault");
+}
+
+#[test]
+fn what_is_being_stopped_is_killed_without_the_lease() {
+    let (mut machine, _) = begun(&[writer(&[])]);
+    assert_eq!(machine.step(Event::Stop, ms(1)), [Action::Terminate(0)]);
+    assert_eq!(machine.step(Event::Fence(true), ms(2)), [Action::Fence(0)]);
+    assert_eq!(machine.step(Event::Tick, ms(3)), []);
+}
+
+#[test]
+fn a_unit_may_have_no_second_try() {
+    let spec = Spec {
+        max_failures: 1,
+        ..service(&[])
+    };
+    let (mut machine, _) = begun(&[spec]);
+    let ended = Event::Ended {
+        unit: 0,
+        end: End::Failure,
+        jitter: 0,
+    };
+    assert_eq!(machine.step(ended, ms(1)), [Action::GiveUp(0), Action::Finish]);
 }

@@ -215,7 +215,6 @@ fn database(status: &Status, view: View) -> String {
     let (lock, colour) = match database.lock {
         DatabaseLock::Held => ("held by this front-end", Colour::Good),
         DatabaseLock::Lost => ("lost", Colour::Bad),
-        DatabaseLock::Needless => ("not needed", Colour::Plain),
         DatabaseLock::Unknown => ("not known yet", Colour::Warn),
     };
     let version = database

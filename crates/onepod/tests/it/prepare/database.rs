@@ -33,6 +33,86 @@ async fn says(board: &Board, parts: &[&str]) {
     .await;
 }
 
+/// OpenNebula's tables in the database.
+async fn tables(server: &Server) -> Vec<String> {
+    server
+        .ask(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'one_test' AND table_name NOT LIKE 'onepod%' \
+             ORDER BY table_name",
+        )
+        .await
+}
+
+#[tokio::test]
+async fn character_sets_that_oned_cannot_work_with_are_refused_before_it_starts() {
+    let (server, front) = (Server::install().await, Front::new());
+    let _running = server.start().await;
+    let user = format!("CREATE USER one@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'");
+    server
+        .administer(&[&user, "GRANT ALL ON one_test.* TO one@'127.0.0.1'"])
+        .await;
+    let port = server.port.to_string();
+    let pairs = [
+        ("DB_BACKEND", "mysql"),
+        ("DB_HOST", "127.0.0.1"),
+        ("DB_PORT", port.as_str()),
+        ("DB_USER", "one"),
+        ("DB_PASSWORD", PASSWORD),
+        ("DB_NAME", "one_test"),
+        ("ONEADMIN_PASSWORD", "given"),
+    ];
+    front.volume(".one/one_key", &"0f".repeat(32));
+    let with = async |default: &str, tables: &str| {
+        server
+            .administer(&[
+                "DROP DATABASE IF EXISTS one_test",
+                &format!("CREATE DATABASE one_test CHARACTER SET {tables}"),
+            ])
+            .await;
+        server.fill("one_test", &in_use("7.0.0")).await;
+        server
+            .administer(&[&format!("ALTER DATABASE one_test CHARACTER SET {default}")])
+            .await;
+        front
+            .prepare(&pairs)
+            .await
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    // What a dump of the chart 0.2.6 gives.
+    let error = with("utf8mb4", "utf8mb3").await.unwrap_err();
+    for part in [
+        "default character set utf8mb4",
+        "utf8mb3 (",
+        "ALTER DATABASE `one_test` CHARACTER SET utf8mb3",
+    ] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
+    with("utf8mb3", "utf8mb3").await.unwrap();
+    with("utf8mb4", "utf8mb4").await.unwrap();
+    let error = with("latin1", "latin1").await.unwrap_err();
+    for part in ["latin1", "CONVERT TO CHARACTER SET utf8mb4"] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
+    // An empty one is nobody's: it gets what OpenNebula needs.
+    server
+        .administer(&[
+            "DROP DATABASE one_test",
+            "CREATE DATABASE one_test CHARACTER SET latin1",
+        ])
+        .await;
+    let stages = front.prepare(&pairs).await.unwrap();
+    assert!(
+        notes(&stages).contains("latin1; it is utf8mb4 now"),
+        "{}",
+        notes(&stages)
+    );
+    let default: Vec<String> = server
+        .ask("SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = 'one_test'")
+        .await;
+    assert_eq!(default, ["utf8mb4"]);
+}
+
 #[tokio::test]
 async fn a_database_may_come_late_closed_and_with_another_password() {
     let (server, front, board) = (Server::install().await, Front::new(), Board::new());
@@ -124,13 +204,43 @@ async fn users_in_the_database_decide_over_credentials() {
         ("DB_NAME", "one_test"),
     ];
 
-    // Tables without users: a bootstrap that failed, with what it left on the volume.
+    // Tables without users: a bootstrap that failed, with what it left on the volume. Nobody knows whose it was.
     front.volume(".one/one_auth", "oneadmin:kept\n");
     front.volume(".one/one_key", &"0f".repeat(32));
     front.volume(".one/sunstone_auth", "serveradmin:half\n");
+    let error = front.prepare(&pairs).await.unwrap_err().to_string();
+    for part in [
+        "no user 0, no group 0",
+        "was not empty when",
+        "DROP DATABASE `one_test`",
+    ] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
+    assert_eq!(tables(&server).await, ["system_attributes", "user_pool"]);
+
+    // One that began here holds nothing of a user: it is begun again.
+    server
+        .administer(&[
+            "CREATE TABLE one_test.onepod_bootstrap (id INTEGER PRIMARY KEY, state VARCHAR(16), since VARCHAR(40))",
+            "INSERT INTO one_test.onepod_bootstrap VALUES (1, 'begun', '')",
+            "CREATE TABLE one_test.vm_pool (oid INTEGER PRIMARY KEY)",
+            "INSERT INTO one_test.vm_pool VALUES (0)",
+        ])
+        .await;
+    let error = front.prepare(&pairs).await.unwrap_err().to_string();
+    assert!(error.contains("no first start makes (vm 0)"), "{error}");
+    assert_eq!(
+        tables(&server).await,
+        ["system_attributes", "user_pool", "vm_pool"]
+    );
+    server.administer(&["DELETE FROM one_test.vm_pool"]).await;
     let stages = front.prepare(&pairs).await.unwrap();
+    assert_eq!(tables(&server).await, Vec::<String>::new());
     assert!(!front.exists(".one/sunstone_auth"));
-    assert!(notes(&stages).contains("sunstone_auth"), "{}", notes(&stages));
+    let told = notes(&stages);
+    for part in ["was interrupted", "is emptied and begun again", "sunstone_auth"] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
 
     // The same with users: nothing is touched.
     server

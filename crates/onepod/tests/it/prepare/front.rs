@@ -47,16 +47,22 @@ const SCHEMA: (&str, &str) = (
 
 /// Statements for a database that OpenNebula with this schema has in use, as far as the stages look at it.
 pub(crate) fn in_use(schema: &str) -> Vec<String> {
-    vec![
-        "CREATE TABLE user_pool (oid INTEGER PRIMARY KEY, name VARCHAR(256), body TEXT)".to_owned(),
-        "INSERT INTO user_pool VALUES (0, 'oneadmin', '')".to_owned(),
+    let pool = |name: &str| {
+        [
+            format!("CREATE TABLE {name} (oid INTEGER PRIMARY KEY, name VARCHAR(256), body TEXT)"),
+            format!("INSERT INTO {name} VALUES (0, '{name}', '')"),
+        ]
+    };
+    let pools = ["user_pool", "group_pool", "cluster_pool", "zone_pool"].map(pool);
+    let versions = [
         "CREATE TABLE db_versioning (oid INTEGER PRIMARY KEY, version VARCHAR(256), timestamp INTEGER)"
             .to_owned(),
         format!("INSERT INTO db_versioning VALUES (0, '{schema}', 0)"),
         "CREATE TABLE local_db_versioning (oid INTEGER PRIMARY KEY, version VARCHAR(256), timestamp INTEGER)"
             .to_owned(),
         format!("INSERT INTO local_db_versioning VALUES (0, '{schema}', 0)"),
-    ]
+    ];
+    pools.into_iter().flatten().chain(versions).collect()
 }
 
 /// A front-end.

@@ -1,10 +1,17 @@
 //! Scenarios of two front-ends on one database or one volume: the second waits, says for whom, and takes over.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, OptsBuilder};
 use onepod::board::{Board, DatabaseLock, StageState};
-use onepod::prepare;
+use onepod::prepare::{self, Prepared, Standing};
 use onepod::settings::Settings;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::front::{Front, in_use, notes, settle};
 use super::mariadb::{Running, Server, soon};
@@ -56,16 +63,64 @@ fn lock(board: &Board) -> Option<DatabaseLock> {
     Some(board.database()?.lock)
 }
 
-/// Ends the connection that has the lock.
+/// How the lease of a front-end stands.
+fn standing(prepared: &Prepared) -> Standing {
+    prepared.database.standing().unwrap().borrow().clone()
+}
+
+/// Ends the connection that renews the lease.
 async fn cut(server: &Server) {
-    let lock: Vec<u64> = server
-        .ask("SELECT id FROM information_schema.processlist WHERE user = 'one' AND command <> 'Killed' ORDER BY id LIMIT 1")
-        .await;
+    let named = "SELECT IS_USED_LOCK(CONCAT('onepod.one_test.', LEFT(SHA2('one_test', 256), 12)))";
+    let lock: Vec<u64> = server.ask(named).await;
     server.administer(&[&format!("KILL {}", lock[0])]).await;
 }
 
+/// A way to the server that can be frozen, as a partition of the network does it: nothing is refused or closed.
+struct Way {
+    port: u16,
+    frozen: watch::Sender<bool>,
+}
+
+impl Way {
+    async fn to(server: &Server) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (frozen, seen) = watch::channel(false);
+        let target = server.port;
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let seen = seen.clone();
+                tokio::spawn(async move {
+                    let _ = seen.clone().wait_for(|frozen| !frozen).await;
+                    let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else {
+                        return;
+                    };
+                    let (client, server) = (client.into_split(), server.into_split());
+                    tokio::join!(
+                        pump(client.0, server.1, seen.clone()),
+                        pump(server.0, client.1, seen)
+                    );
+                });
+            }
+        });
+        Self { port, frozen }
+    }
+}
+
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut frozen: watch::Receiver<bool>) {
+    let mut buffer = vec![0; 65_536];
+    while let Ok(length) = from.read(&mut buffer).await {
+        if frozen.wait_for(|frozen| !frozen).await.is_err()
+            || length == 0
+            || to.write_all(&buffer[..length]).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_second_front_end_waits_for_the_first_by_name_and_takes_over() {
+async fn a_second_front_end_waits_for_the_first_by_name_and_takes_over_at_once() {
     let (server, _running) = server().await;
     let (first, second) = (Front::new(), Front::new());
     let settings = settings(&server, "one_test");
@@ -92,13 +147,18 @@ async fn a_second_front_end_waits_for_the_first_by_name_and_takes_over() {
             !second.paths.one_auth().exists(),
             "nothing is prepared while another one is at work"
         );
-        drop(holder);
+        holder.database.release().await;
+        Instant::now()
     };
-    let (prepared, ()) = tokio::join!(
+    let (prepared, released) = tokio::join!(
         prepare::prepare(&settings, &second.paths, &board, &second.tools),
         story
     );
     let prepared = prepared.unwrap();
+    assert!(
+        released.elapsed() < Duration::from_secs(10),
+        "it need not wait for the end of the lease"
+    );
     assert_eq!(lock(&board), Some(DatabaseLock::Held));
     assert_eq!(notes(&board.stages()), "");
     // A front-end with a database of its own on the same server waits for nobody.
@@ -111,59 +171,222 @@ async fn a_second_front_end_waits_for_the_first_by_name_and_takes_over() {
 }
 
 #[tokio::test]
-async fn a_lost_connection_is_taken_up_again_when_nobody_else_came() {
+async fn the_successor_on_the_same_volume_waits_for_nobody_and_another_one_for_the_end_of_the_lease() {
     let (server, _running) = server().await;
-    let (front, board) = (Front::new(), Board::new());
-    let prepared = prepare::prepare(&settings(&server, "one_test"), &front.paths, &board, &front.tools)
+    let (front, other) = (Front::new(), Front::new());
+    let settings = settings(&server, "one_test");
+    let first = prepare::prepare(&settings, &front.paths, &Board::new(), &front.tools)
         .await
         .unwrap();
-    cut(&server).await;
-    let mut seen = BTreeSet::new();
-    let again = soon("the lock is lost and taken again", async || {
-        let errors = board.errors();
-        seen.extend(errors.into_iter().map(|error| error.text));
-        (!seen.is_empty() && lock(&board) == Some(DatabaseLock::Held)).then_some(())
-    });
-    tokio::select! {
-        () = again => {}
-        sentence = prepared.database.taken() => panic!("{sentence}"),
-    }
-    let text = seen.first().unwrap();
-    assert_eq!(board.database().unwrap().cause, None);
-    assert!(text.contains("one_test") && text.contains("is lost"), "{text}");
-    assert!(!text.contains(PASSWORD));
+    // As a kill -9 ends it: the lock of the volume goes, the row of the lease stays.
+    drop(first);
+    let began = Instant::now();
+    let second = prepare::prepare(&settings, &front.paths, &Board::new(), &front.tools)
+        .await
+        .unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let renewed: Vec<f64> = server
+        .ask("SELECT CAST(TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), valid_until) / 1000000 AS DOUBLE) FROM one_test.onepod_lease")
+        .await;
+    drop(second);
+    let began = Instant::now();
+    prepare::prepare(&settings, &other.paths, &Board::new(), &other.tools)
+        .await
+        .unwrap();
+    assert!(
+        began.elapsed().as_secs_f64() > renewed[0] - 0.5,
+        "claimed after {:?}, although the lease had {} s",
+        began.elapsed(),
+        renewed[0]
+    );
 }
 
 #[tokio::test]
-async fn whoever_lost_the_database_to_another_front_end_is_told_to_end() {
+async fn a_killed_connection_of_the_holder_lets_nobody_in() {
+    let (server, _running) = server().await;
+    let (front, second, board) = (Front::new(), Front::new(), Board::new());
+    let settings = settings(&server, "one_test");
+    let first = prepare::prepare(&settings, &front.paths, &board, &front.tools)
+        .await
+        .unwrap();
+    cut(&server).await;
+    let story = async {
+        let mut seen = BTreeSet::new();
+        soon("the lease is lost and renewed again", async || {
+            seen.extend(board.errors().into_iter().map(|error| error.text));
+            (!seen.is_empty() && lock(&board) == Some(DatabaseLock::Held)).then_some(())
+        })
+        .await;
+        let text = seen.first().unwrap();
+        assert_eq!(board.database().unwrap().cause, None);
+        assert!(
+            text.contains("one_test") && text.contains("cannot renew the lease"),
+            "{text}"
+        );
+        assert!(!text.contains(PASSWORD));
+        soon("the lease outlives its first validity", async || {
+            let beat: Vec<u64> = server.ask("SELECT beat FROM one_test.onepod_lease").await;
+            (beat[0] >= 7).then_some(())
+        })
+        .await;
+        assert_eq!(standing(&first), Standing::Held);
+    };
+    let second_board = Board::new();
+    tokio::select! {
+        _ = prepare::prepare(&settings, &second.paths, &second_board, &second.tools) => panic!("it was let in"),
+        () = story => {}
+    }
+}
+
+// The first cannot reach the server, does not know why, and has stopped before the second begins.
+#[tokio::test]
+async fn whoever_is_cut_off_stops_writing_before_another_one_begins() {
+    let (server, _running) = server().await;
+    let (front, second) = (Front::new(), Front::new());
+    let way = Way::to(&server).await;
+    let cut_off = settle(&[
+        ("DB_BACKEND", "mysql"),
+        ("DB_HOST", "127.0.0.1"),
+        ("DB_PORT", &way.port.to_string()),
+        ("DB_USER", "one"),
+        ("DB_PASSWORD", PASSWORD),
+        ("DB_NAME", "one_test"),
+    ]);
+    let first = prepare::prepare(&cut_off, &front.paths, &Board::new(), &front.tools)
+        .await
+        .unwrap();
+    way.frozen.send_replace(true);
+    let board = Board::new();
+    let direct = settings(&server, "one_test");
+    let fenced = async {
+        let sentence = first.database.lost().await;
+        assert!(sentence.contains("could not be renewed for 10 s"), "{sentence}");
+        Instant::now()
+    };
+    let begun = async {
+        let second = prepare::prepare(&direct, &second.paths, &board, &second.tools)
+            .await
+            .unwrap();
+        (second, Instant::now())
+    };
+    let (fenced, (_second, begun)) = tokio::join!(fenced, begun);
+    assert!(
+        fenced + Duration::from_secs(3) < begun,
+        "{:?}",
+        begun.saturating_duration_since(fenced)
+    );
+    // Back in the network, it learns who has the database, and that it must end.
+    way.frozen.send_replace(false);
+    let mut standing = first.database.standing().unwrap();
+    let taken = standing
+        .wait_for(|standing| matches!(standing, Standing::Taken(_)))
+        .await
+        .unwrap()
+        .clone();
+    let Standing::Taken(sentence) = taken else {
+        unreachable!()
+    };
+    for part in [
+        "has claimed database \"one_test\"",
+        "from localhost",
+        "so this one ends",
+    ] {
+        assert!(sentence.contains(part), "{part} is not in {sentence}");
+    }
+}
+
+#[tokio::test]
+async fn a_dump_that_locks_the_tables_takes_the_database_from_nobody() {
     let (server, _running) = server().await;
     let (front, second) = (Front::new(), Front::new());
     let settings = settings(&server, "one_test");
     let first = prepare::prepare(&settings, &front.paths, &Board::new(), &front.tools)
         .await
         .unwrap();
+    let mut dump = server.connect().await.unwrap();
+    dump.query_drop("LOCK TABLES one_test.onepod_lease READ")
+        .await
+        .unwrap();
     let board = Board::new();
     let story = async {
-        soon("the second waits", async || waits(&board, "database")).await;
-        cut(&server).await;
+        soon("the second sees that the lease has expired", async || {
+            waits(&board, "database")?
+                .contains("although the lease")
+                .then_some(())
+        })
+        .await;
+        assert_eq!(standing(&first), Standing::Held);
+        dump.query_drop("UNLOCK TABLES").await.unwrap();
+        soon("the lease is renewed", async || {
+            waits(&board, "database")?
+                .contains("destroy it. This one goes on")
+                .then_some(())
+        })
+        .await;
+        assert_eq!(standing(&first), Standing::Held);
+    };
+    tokio::select! {
+        _ = prepare::prepare(&settings, &second.paths, &board, &second.tools) => panic!("it was let in"),
+        () = story => {}
+    }
+}
+
+#[tokio::test]
+async fn nobody_begins_while_sessions_of_others_are_at_work() {
+    let (server, _running) = server().await;
+    let (front, board) = (Front::new(), Board::new());
+    let settings = settings(&server, "one_test");
+    // A front-end that knows no lease, such as one on a machine.
+    let options = OptsBuilder::default()
+        .ip_or_hostname("127.0.0.1")
+        .tcp_port(server.port)
+        .prefer_socket(false)
+        .user(Some("one"))
+        .pass(Some(PASSWORD))
+        .db_name(Some("one_test"));
+    let foreign = Conn::new(options).await.unwrap();
+    let number = foreign.id();
+    let story = async {
+        let cause = soon("the session is named", async || waits(&board, "database")).await;
+        for part in [
+            format!("number {number} of one@localhost"),
+            "one_test".to_owned(),
+            "of their own".to_owned(),
+        ] {
+            assert!(cause.contains(&part), "{part} is not in {cause}");
+        }
+        assert!(!front.paths.one_auth().exists());
+        foreign.disconnect().await.unwrap();
     };
     let (prepared, ()) = tokio::join!(
-        prepare::prepare(&settings, &second.paths, &board, &second.tools),
+        prepare::prepare(&settings, &front.paths, &board, &front.tools),
         story
     );
-    let _second = prepared.unwrap();
-    let sentence = soon("the first is told", async || {
-        let told = tokio::time::timeout(std::time::Duration::from_millis(100), first.database.taken());
-        told.await.ok()
-    })
-    .await;
-    for part in [
-        "has taken database \"one_test\"",
-        "from localhost",
-        "so this one ends",
-    ] {
-        assert!(sentence.contains(part), "{part} is not in {sentence}");
-    }
+    prepared.unwrap();
+}
+
+#[tokio::test]
+async fn without_the_right_to_make_the_lease_nothing_begins() {
+    let (server, _running) = server().await;
+    server
+        .administer(&["REVOKE CREATE ON one_test.* FROM one@'127.0.0.1'"])
+        .await;
+    let (front, board) = (Front::new(), Board::new());
+    let settings = settings(&server, "one_test");
+    let story = async {
+        soon("the right is named", async || {
+            waits(&board, "database")?.contains("GRANT ALL").then_some(())
+        })
+        .await;
+        server
+            .administer(&["GRANT ALL ON one_test.* TO one@'127.0.0.1'"])
+            .await;
+    };
+    let (prepared, ()) = tokio::join!(
+        prepare::prepare(&settings, &front.paths, &board, &front.tools),
+        story
+    );
+    prepared.unwrap();
 }
 
 // Both lose their connections, and the one that waits is quicker: it must not take what the other one still works with.
@@ -192,11 +415,8 @@ async fn a_restart_of_the_server_leaves_the_database_with_whoever_had_it() {
             (lock(&first_board) == Some(DatabaseLock::Held)).then_some(())
         })
         .await;
-        soon("the second waits again", async || {
-            waits(&board, "database")?.contains("destroy it").then_some(())
-        })
-        .await;
-        drop(first);
+        assert_ne!(lock(&board), Some(DatabaseLock::Held));
+        first.database.release().await;
         running
     };
     let (prepared, _running) = tokio::join!(
@@ -270,7 +490,7 @@ async fn a_database_is_judged_before_anything_is_done_with_it() {
     }
 
     let mut unversioned = in_use("7.0.0");
-    unversioned.truncate(2);
+    unversioned.truncate(8);
     let (view, error) = refused(&unversioned).await;
     assert_eq!(view.class, "unversioned");
     assert!(

@@ -68,6 +68,8 @@ impl Server {
                 "--user=root",
                 "--bind-address=127.0.0.1",
                 "--innodb-buffer-pool-size=8M",
+                // Its own default is latin1 before 11.6.
+                "--character-set-server=utf8mb4",
             ])
             .arg(format!("--port={}", self.port))
             .arg(format!("--datadir={}", path("data")))

@@ -33,6 +33,7 @@ enum Request {
     Restart(usize),
     Due(usize),
     Leader(bool),
+    Fence(bool),
 }
 
 fn behaviour() -> impl Strategy<Value = Behaviour> {
@@ -65,21 +66,33 @@ fn spec() -> impl Strategy<Value = (Spec, Behaviour)> {
     let role = prop_oneof![3 => Just(Role::Any), 1 => Just(Role::Leader)];
     // Essential units that fail end the pod, and with that the scenario: not too many of them.
     let essential = prop::bool::weighted(0.2);
-    (kind(), presence, role, essential, 0..5_000_u64, behaviour()).prop_map(
-        |(kind, presence, role, essential, timeout, behaviour)| {
-            let essential = essential && !matches!(kind, Kind::Timer { .. });
-            let spec = Spec {
-                kind,
-                after: Vec::new(),
-                wants: Vec::new(),
-                presence,
-                role,
-                essential,
-                stop_timeout: ms(timeout),
-            };
-            (spec, behaviour)
-        },
+    let uses_database = prop::bool::weighted(0.3);
+    let max_failures = prop_oneof![4 => Just(LAST_END), 1 => Just(1)];
+    (
+        kind(),
+        presence,
+        role,
+        (essential, uses_database, max_failures),
+        0..5_000_u64,
+        behaviour(),
     )
+        .prop_map(
+            |(kind, presence, role, (essential, uses_database, max_failures), timeout, behaviour)| {
+                let essential = essential && !matches!(kind, Kind::Timer { .. });
+                let spec = Spec {
+                    kind,
+                    after: Vec::new(),
+                    wants: Vec::new(),
+                    presence,
+                    role,
+                    essential,
+                    uses_database: uses_database && matches!(kind, Kind::Service { .. }),
+                    max_failures,
+                    stop_timeout: ms(timeout),
+                };
+                (spec, behaviour)
+            },
+        )
 }
 
 fn request() -> impl Strategy<Value = (u64, Request)> {
@@ -87,6 +100,7 @@ fn request() -> impl Strategy<Value = (u64, Request)> {
         2 => any::<usize>().prop_map(Request::Restart),
         3 => any::<usize>().prop_map(Request::Due),
         2 => any::<bool>().prop_map(Request::Leader),
+        2 => any::<bool>().prop_map(Request::Fence),
     ];
     (0..120_000_u64, what)
 }
@@ -123,6 +137,7 @@ enum Due {
 enum Why {
     Asked,
     TooLate,
+    Fenced,
 }
 
 /// What the world knows of one unit.
@@ -159,6 +174,7 @@ struct World {
     known: Vec<Known>,
     due: BTreeSet<(Now, Index, Due)>,
     leads: bool,
+    fenced: bool,
     stopping: bool,
     deadline: Now,
     gave_up: bool,
@@ -172,6 +188,7 @@ impl World {
             scenario,
             due: BTreeSet::new(),
             leads: true,
+            fenced: false,
             stopping: false,
             deadline: Duration::MAX,
             gave_up: false,
@@ -189,6 +206,10 @@ impl World {
 
     fn fits(&self, index: Index) -> bool {
         self.spec(index).role == Role::Any || self.leads
+    }
+
+    fn is_fenced(&self, index: Index) -> bool {
+        self.fenced && self.spec(index).uses_database
     }
 
     /// It is off, absent or on standby.
@@ -222,7 +243,8 @@ impl World {
     /// Whether a unit that has not started since it last began anew may start.
     fn may_begin(&self, index: Index, now: Now) -> bool {
         let spec = self.spec(index);
-        spec.after.iter().all(|before| self.allows(*before))
+        !self.is_fenced(index)
+            && spec.after.iter().all(|before| self.allows(*before))
             && spec
                 .wants
                 .iter()
@@ -274,6 +296,17 @@ impl World {
                     }
                 }
             }
+            Event::Fence(fenced) if fenced == self.fenced => {}
+            Event::Fence(fenced) => {
+                self.fenced = fenced;
+                for index in 0..self.known.len() {
+                    let writes = self.spec(index).uses_database && self.enabled(index) && self.fits(index);
+                    let known = &mut self.known[index];
+                    if writes && !known.runs && known.first_began.is_some() {
+                        known.again = (!fenced).then_some((now, Duration::ZERO, Duration::ZERO));
+                    }
+                }
+            }
             Event::Begin | Event::Ready(_) | Event::Unready(_) | Event::Ended { .. } | Event::Tick => {}
         }
     }
@@ -310,10 +343,24 @@ impl World {
                 );
                 self.due.insert((now + ms(1), index, Due::Ended));
             }
+            Action::Fence(index) => {
+                assert!(
+                    self.known[index].runs && self.is_fenced(index),
+                    "{index} was killed for no reason"
+                );
+                let known = &mut self.known[index];
+                known.stopped_for.get_or_insert(Why::Fenced);
+                known.terminated.get_or_insert(now);
+                self.due.insert((now + ms(1), index, Due::Ended));
+            }
             Action::GiveUp(index) => {
                 let known = &self.known[index];
                 assert!(!self.stopping && self.spec(index).essential && !known.runs);
-                assert_eq!(known.failures, LAST_END, "{index} ended the pod");
+                assert_eq!(
+                    known.failures,
+                    self.spec(index).max_failures,
+                    "{index} ended the pod"
+                );
                 self.stopping = true;
                 self.gave_up = true;
                 self.deadline = now + ms(self.scenario.within);
@@ -332,8 +379,8 @@ impl World {
         let (spec, behaviour) = self.scenario.units[index].clone();
         assert!(!self.stopping, "{index} was started during the stop");
         assert!(
-            self.enabled(index) && self.fits(index) && !self.known[index].runs,
-            "{index} was started twice, is off, or is the leader's"
+            self.enabled(index) && self.fits(index) && !self.is_fenced(index) && !self.known[index].runs,
+            "{index} was started twice, is off, fenced, or is the leader's"
         );
         let timer = matches!(spec.kind, Kind::Timer { .. });
         if self.known[index].first_began.is_none() || timer {
@@ -439,7 +486,7 @@ impl World {
         self.due.retain(|(_, other, _)| *other != index);
         let (spec, behaviour) = self.scenario.units[index].clone();
         let jitter = self.scenario.jitter;
-        let fits = self.fits(index);
+        let (fits, fenced) = (self.fits(index), self.is_fenced(index));
         let known = &mut self.known[index];
         known.runs = false;
         known.ready = false;
@@ -449,8 +496,9 @@ impl World {
         match spec.kind {
             _ if self.stopping => {}
             _ if !fits => self.begin_anew(index),
+            _ if fenced => known.again = None,
             Kind::Timer { .. } => {}
-            _ if known.stopped_for == Some(Why::Asked) => {
+            _ if matches!(known.stopped_for, Some(Why::Asked | Why::Fenced)) => {
                 known.again = Some((at, Duration::ZERO, Duration::ZERO));
             }
             Kind::Task { .. } if success => {
@@ -512,6 +560,7 @@ fn live(scenario: Scenario) {
                 Request::Restart(index) => Event::Restart(index % count),
                 Request::Due(index) => Event::Due(index % count),
                 Request::Leader(leads) => Event::Leader(*leads),
+                Request::Fence(fenced) => Event::Fence(*fenced),
             };
             (ms(*at), event)
         })
