@@ -4,6 +4,7 @@ use super::Supervisor;
 use super::config::Kind;
 use super::handle::{Command, CommandError, Reply};
 use super::machine::{End, Event, Index, State};
+use super::unit::Supervised;
 
 /// Someone who asked for something that takes its time.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl Supervisor {
 
     /// Has a task run again, or a timer run now.
     fn run_again(&mut self, unit: Index) -> Result<(Index, Until), CommandError> {
-        let ends = self.units.get(unit).map_or(0, super::unit::Supervised::ends);
+        let ends = self.units.get(unit).map_or(0, Supervised::ends);
         let timer = match self.kind(unit) {
             Some(Kind::Service { .. }) | None => {
                 return Err(CommandError::Kind {
@@ -146,7 +147,7 @@ impl Supervisor {
             cause: self
                 .units
                 .get(unit)
-                .map_or_else(String::new, |unit| unit.cause().to_owned()),
+                .map_or_else(String::new, Supervised::cause_with_line),
         }
     }
 
@@ -165,7 +166,7 @@ impl Supervisor {
     }
 
     fn name(&self, unit: Index) -> &str {
-        self.units.get(unit).map_or("", super::unit::Supervised::name)
+        self.units.get(unit).map_or("", Supervised::name)
     }
 
     fn kind(&self, unit: Index) -> Option<&Kind> {

@@ -15,6 +15,7 @@ use super::timer::{Schedule, Timetable};
 use super::unit::Supervised;
 use crate::board::{Board, TimerState, TimerView};
 use crate::prepare::files;
+use crate::regular;
 
 /// Every timer of services.toml.
 #[derive(Debug)]
@@ -167,6 +168,8 @@ impl Row {
     }
 }
 
+/// The longest file of a daily timer that is read, in bytes.
+const KEPT_LIMIT: u64 = 256;
 /// A run began then.
 const RUN: &str = "run";
 /// Up to then there was nothing to run.
@@ -180,7 +183,7 @@ struct Kept {
 
 impl Kept {
     fn read(path: &PathBuf) -> Option<Self> {
-        let text = std::fs::read_to_string(path).ok()?;
+        let text = regular::read_text(path, KEPT_LIMIT).ok()?;
         let mut words = text.split_whitespace();
         Some(Self {
             moment: words.next()?.parse().ok()?,

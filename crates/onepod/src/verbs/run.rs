@@ -16,7 +16,8 @@ use tokio::task::JoinSet;
 
 use super::{EXIT_USAGE, complain};
 use crate::board::{Board, Phase};
-use crate::health::usage::CpuCounters;
+use crate::health::liveness::EventLoop;
+use crate::health::usage::{CpuCounters, UsageCache};
 use crate::health::{self, Sources, control};
 use crate::identity::Identity;
 use crate::leader;
@@ -117,6 +118,8 @@ enum BeginError {
     Identity(FileError),
     #[error("cannot listen on {listen} (ONEPOD_LISTEN): {source}")]
     Listen { listen: SocketAddr, source: io::Error },
+    #[error("cannot start the health endpoint: {0}")]
+    Health(io::Error),
 }
 
 /// What lives from the first line of the log to the last.
@@ -138,14 +141,15 @@ impl Pod {
                 .chain(secrecy::of_volume(&paths)),
         );
         own::install(&log);
+        for warning in settings.warnings() {
+            tracing::warn!("{warning}");
+        }
         let stop = StopRequests::listen().map_err(BeginError::Signals)?;
         let reaper = Reaper::start().map_err(BeginError::Reaper)?;
         let board = Board::new();
         board.stage("settle").done();
         let listen = settings.listen();
-        let listener = health::bind(listen)
-            .await
-            .map_err(|source| BeginError::Listen { listen, source })?;
+        let listener = health::bind(listen).map_err(|source| BeginError::Listen { listen, source })?;
         let sources = Sources {
             board: board.clone(),
             reaper: reaper.clone(),
@@ -153,8 +157,11 @@ impl Pod {
             release: paths.release(),
             started_at: Timestamp::now(),
             cpu: CpuCounters::default(),
+            usage: UsageCache::default(),
+            event_loop: EventLoop::default(),
         };
-        tokio::spawn(health::serve(listener, sources.clone()));
+        tokio::spawn(sources.event_loop.clone().respond());
+        health::start(listener, sources.clone()).map_err(BeginError::Health)?;
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
         let logs = paths.log();
         let identity = Identity::find(&paths).map_err(BeginError::Identity)?;

@@ -304,6 +304,14 @@ impl Pod {
         kill_process(until("PID 1", || self.process.child()), signal).unwrap();
     }
 
+    /// How many descriptors PID 1 has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let init = until("PID 1", || self.process.child());
+        fs::read_dir(format!("/proc/{}/fd", init.as_raw_nonzero()))
+            .unwrap()
+            .count()
+    }
+
     /// Signals a process by its number inside of the pod.
     pub(crate) fn signal_inside(&self, pid: u64, signal: Signal) {
         let init = until("PID 1", || self.process.child());
