@@ -107,6 +107,8 @@ pub async fn supervise(
     let (reports, mut news) = mpsc::unbounded_channel();
     let mut supervisor = Supervisor::new(config, disabled, means, reports);
     let follow = tokio::spawn(supervisor.follower.clone().follow());
+    // The endpoint answers meanwhile: without services nothing would be missing, and the pod would be ready.
+    supervisor.publish();
     supervisor.means.board.set_phase(Phase::Running);
     // What was asked for before anything runs.
     while let Some(command) = commands.take() {
@@ -371,7 +373,7 @@ impl Supervisor {
         let record = || {
             self.means
                 .board
-                .error_with_line(name, unit.cause(), unit.last_line())
+                .error_with_line(name, unit.cause(), unit.last_line());
         };
         let next = match self.machine.state(index) {
             State::Starting | State::Running => "; starts again at once".to_owned(),
@@ -415,9 +417,9 @@ impl Supervisor {
     }
 
     /// Stops everything in order, with this as the reason.
-    fn end_because(&mut self, reason: String) {
+    fn end_because(&mut self, reason: &str) {
         if self.ending.is_none() {
-            self.ending_because(&reason, "");
+            self.ending_because(reason, "");
             self.step(Event::Stop);
         }
     }

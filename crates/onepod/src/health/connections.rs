@@ -88,15 +88,15 @@ impl Connections {
             return Ok(());
         }
         set_socket_linger(&stream, None)?;
-        match probe_path(start.get(..length).unwrap_or_default()) {
-            Some(path) => self.answer_probe(stream, path).await,
-            None => {
-                let mut places = self.page_places.lock().unwrap_or_else(PoisonError::into_inner);
-                let page = tokio::spawn(answer_page(stream, self.pages.clone()));
-                places.take(from, page.abort_handle());
-                Ok(())
-            }
+        if let Some(path) = probe_path(start.get(..length).unwrap_or_default()) {
+            return self.answer_probe(stream, path).await;
         }
+        let page = tokio::spawn(answer_page(stream, self.pages.clone()));
+        self.page_places
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(from, page.abort_handle());
+        Ok(())
     }
 
     async fn answer_probe(&self, mut stream: TcpStream, path: ProbePath) -> io::Result<()> {
@@ -237,11 +237,7 @@ mod tests {
             places.take(address(2), one.abort_handle());
         }
         assert!(places.count <= 16, "{}", places.count);
-        let oldest = flood
-            .into_iter()
-            .next()
-            .map(|oldest| oldest.into_future())
-            .unwrap();
+        let oldest = flood.into_iter().next().unwrap();
         assert!(oldest.await.unwrap_err().is_cancelled());
         assert!(!kubelet.is_finished());
         // An address that gave up everything is forgotten.

@@ -27,7 +27,7 @@ impl Supervisor {
     pub(super) fn take(&mut self, command: Command) {
         match command {
             Command::Leader(leads) => self.lead(leads),
-            Command::ShutDown(reason) => self.end_because(reason),
+            Command::ShutDown(reason) => self.end_because(&reason),
             Command::Restart { name, reply } => {
                 let asked = self.find(&name).and_then(|unit| self.restart(unit));
                 self.answer_later(asked, reply);

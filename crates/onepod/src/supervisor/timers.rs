@@ -2,7 +2,7 @@
 //!
 //! When a timer is due is computed in `timer`, whether it may run is decided in `machine`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -51,7 +51,7 @@ impl Timers {
                 let enabled = !machine.state(unit).gone();
                 let daily = enabled && matches!(schedule, Schedule::Daily(_));
                 let stamp = daily.then(|| means.paths.timers().join(name));
-                let kept = stamp.as_ref().and_then(Kept::read);
+                let kept = stamp.as_deref().and_then(Kept::read);
                 let last = kept.as_ref().map(|kept| kept.moment);
                 let row = Row {
                     unit,
@@ -182,7 +182,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn read(path: &PathBuf) -> Option<Self> {
+    fn read(path: &Path) -> Option<Self> {
         let text = regular::read_text(path, KEPT_LIMIT).ok()?;
         let mut words = text.split_whitespace();
         Some(Self {

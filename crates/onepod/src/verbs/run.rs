@@ -73,7 +73,7 @@ pub async fn run(args: Args) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
-    let pod = match Pod::begin(&settings, paths).await {
+    let pod = match Pod::begin(&settings, paths) {
         Ok(pod) => pod,
         Err(error) => return fail(&error.to_string()),
     };
@@ -99,7 +99,7 @@ pub async fn supervise_only(args: SuperviseArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
-    match Pod::begin(&settings, paths).await {
+    match Pod::begin(&settings, paths) {
         Ok(pod) => pod.live(config, settings.disabled(), async { Ok(None) }).await,
         Err(error) => fail(&error.to_string()),
     }
@@ -133,7 +133,7 @@ struct Pod {
 
 impl Pod {
     /// Takes over signals, orphans and the log, and answers for health from now on.
-    async fn begin(settings: &Settings, paths: Paths) -> Result<Self, BeginError> {
+    fn begin(settings: &Settings, paths: Paths) -> Result<Self, BeginError> {
         let log = Log::on_stdout(settings.log_format()).map_err(BeginError::Log)?;
         log.hide(
             secrecy::of_settings(settings)

@@ -283,15 +283,13 @@ impl Pod {
         until(path, || self.get(path).filter(|(status, _)| *status == 200));
     }
 
-    /// What `/status` says of a service.
+    /// What `/status` says of a service; there are none while the pod only begins.
     pub(crate) fn service(&self, name: &str) -> serde_json::Value {
-        let status = self.status();
-        let services = status["services"].as_array().unwrap();
-        services
-            .iter()
-            .find(|service| service["name"] == name)
-            .unwrap()
-            .clone()
+        until("the services", || {
+            let status = self.status();
+            let services = status["services"].as_array()?;
+            services.iter().find(|service| service["name"] == name).cloned()
+        })
     }
 
     pub(crate) fn status(&self) -> serde_json::Value {
