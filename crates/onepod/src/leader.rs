@@ -3,7 +3,6 @@
 //! A front-end that is alone leads from the start, and nobody is asked. One of several asks its own oned, which knows who
 //! was elected. Deliberately absent: elections, which are oned's.
 
-use std::fs;
 use std::time::Duration;
 
 use one_xmlrpc::{Client, Endpoint};
@@ -12,6 +11,7 @@ use tokio::time::sleep;
 
 use crate::paths::Paths;
 use crate::prepare::credentials::login;
+use crate::prepare::files;
 use crate::supervisor::handle::Handle;
 
 /// Time between two questions. An election takes about 5 s.
@@ -70,7 +70,7 @@ impl Leads {
 
 /// Whether oned.conf, as it is rendered, makes oned work alone: `FEDERATION/SERVER_ID` below 0 or not there.
 fn is_alone(paths: &Paths) -> bool {
-    let Ok(text) = fs::read(paths.oned_conf()) else {
+    let Ok(Some(text)) = files::read(&paths.oned_conf()) else {
         return true;
     };
     // One that cannot be read is for oned to refuse.
@@ -100,6 +100,8 @@ async fn ask(paths: &Paths, endpoint: &Endpoint) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use std::sync::{Arc, Mutex};
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

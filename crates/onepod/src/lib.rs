@@ -14,6 +14,7 @@ pub mod paths;
 pub mod prepare;
 pub mod reaper;
 pub mod reconcile;
+mod regular;
 pub mod secrecy;
 pub mod settings;
 pub mod supervisor;

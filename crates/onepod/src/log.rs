@@ -17,13 +17,15 @@ use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 
-mod hidden;
+mod colour;
+pub mod hidden;
 pub mod line;
 pub mod own;
 pub mod recent;
 pub(crate) mod record;
 pub mod rotate;
 mod shape;
+pub mod visible;
 
 pub use line::{Format, Severity};
 pub use recent::{Heard, Subscription};

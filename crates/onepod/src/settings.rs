@@ -102,6 +102,25 @@ impl Settings {
         self.oneadmin_password.as_ref()
     }
 
+    /// What the operator should know of settings that are valid, a sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = crate::secrecy::not_hidden(self)
+            .into_iter()
+            .map(|name| {
+                format!(
+                    "{name} is short or a common word, so it is not replaced where a program logs it: choose at least 8 \
+                     characters"
+                )
+            })
+            .collect();
+        if let Database::MySql(server) = &self.database {
+            let warning = values::database_password_warning(server.password().expose());
+            warnings.extend(warning.map(str::to_owned));
+        }
+        warnings
+    }
+
     /// The key of encrypted attributes, if one was given (`ONE_KEY`).
     #[must_use]
     pub fn one_key(&self) -> Option<&Secret> {

@@ -110,6 +110,8 @@ pub async fn supervise(
     let (reports, mut news) = mpsc::unbounded_channel();
     let mut supervisor = Supervisor::new(config, disabled, means, reports);
     let follow = tokio::spawn(supervisor.follower.clone().follow());
+    // The endpoint answers meanwhile: without services nothing would be missing, and the pod would be ready.
+    supervisor.publish();
     supervisor.means.board.set_phase(Phase::Running);
     // What was asked for before anything runs.
     while let Some(command) = commands.take() {
@@ -296,8 +298,10 @@ impl Supervisor {
                 None
             }
             Action::GiveUp(unit) => {
-                let reason = self.units.get(unit)?.obituary(self.machine.failures(unit));
-                self.ending_because(reason);
+                let unit_that_failed = self.units.get(unit)?;
+                let reason = unit_that_failed.reason_of_end(self.machine.failures(unit));
+                let lines = unit_that_failed.last_lines();
+                self.ending_because(&reason, &lines);
                 None
             }
             Action::Finish => {
@@ -377,7 +381,13 @@ impl Supervisor {
         let Some(unit) = self.units.get(index) else {
             return;
         };
-        let (name, cause, exit) = (unit.name(), unit.cause(), unit.last_exit());
+        let (name, exit) = (unit.name(), unit.last_exit());
+        let cause = unit.cause_with_line();
+        let record = || {
+            self.means
+                .board
+                .error_with_line(name, unit.cause(), unit.last_line());
+        };
         let next = match self.machine.state(index) {
             State::Starting | State::Running => "; starts again at once".to_owned(),
             State::Backoff { .. } => {
@@ -392,12 +402,12 @@ impl Supervisor {
             Kind::Timer { .. } if end == End::Success => tracing::debug!("{name}: {exit}"),
             Kind::Timer { .. } => {
                 tracing::warn!("{name}: {cause}");
-                self.means.board.error(name, cause);
+                record();
             }
             _ if end == End::Success => tracing::info!("{name}: {exit}{next}"),
             _ => {
                 tracing::error!("{name}: {cause}{next}");
-                self.means.board.error(name, cause);
+                record();
             }
         }
     }
@@ -420,19 +430,23 @@ impl Supervisor {
     }
 
     /// Stops everything in order, with this as the reason.
-    fn end_because(&mut self, reason: String) {
+    fn end_because(&mut self, reason: &str) {
         if self.ending.is_none() {
-            self.ending_because(reason);
+            self.ending_because(reason, "");
             self.step(Event::Stop);
         }
     }
 
-    /// Notes why the pod ends, before anything is stopped: whoever asks for its health hears it first.
-    fn ending_because(&mut self, reason: String) {
-        tracing::error!("the pod stops within {} s: {reason}", self.stop_within.as_secs());
-        self.means.board.end_because(&reason);
+    /// Notes why the pod ends, before anything is stopped: whoever asks for its health hears it first, without the lines of
+    /// the service that caused it.
+    fn ending_because(&mut self, reason: &str, lines: &str) {
+        tracing::error!(
+            "the pod stops within {} s: {reason}{lines}",
+            self.stop_within.as_secs()
+        );
+        self.means.board.end_because(reason);
         self.means.board.set_phase(Phase::Stopping);
-        self.ending = Some(Ending::Failed(reason));
+        self.ending = Some(Ending::Failed(format!("{reason}{lines}")));
     }
 
     fn look_at_timers(&mut self) {

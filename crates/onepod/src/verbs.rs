@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Verb};
+use crate::log::visible::visible;
 use crate::supervisor::beat;
 
 pub mod check;
@@ -52,9 +53,9 @@ fn block_on(verb: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
-/// Writes one message to standard error. A closed standard error is nothing to fail about.
+/// Writes one message to standard error, its control characters shown. A closed standard error is nothing to fail about.
 pub fn complain(message: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "onepod: {message}");
+    let _ = writeln!(std::io::stderr().lock(), "onepod: {}", visible(message));
 }
 
 /// Writes text to standard output. A closed standard output is nothing to fail about.

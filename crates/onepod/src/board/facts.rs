@@ -186,6 +186,9 @@ pub struct ErrorView {
     pub source: String,
     /// What, for people.
     pub text: String,
+    /// The last line that the service or timer wrote before.
+    #[serde(default)]
+    pub last_line: Option<String>,
     /// How often it was seen in a row.
     pub times: u32,
 }
@@ -262,15 +265,19 @@ impl Board {
 
     /// Keeps an error for `/status`; the log is told by whoever calls. The same one again is counted, not repeated.
     pub fn error(&self, source: &str, text: &str) {
+        self.error_with_line(source, text, None);
+    }
+
+    /// The same with the last line that a service or timer wrote before. Kept apart, because it is not for everybody.
+    pub fn error_with_line(&self, source: &str, text: &str, last_line: Option<&str>) {
         let time = Timestamp::now();
-        let text = text
-            .get(..text.floor_char_boundary(LONGEST_ERROR))
-            .unwrap_or(text);
+        let text = limited(text);
         let errors = &mut self.lock().errors;
         match errors.back_mut() {
             Some(last) if last.source == source && last.text == text => {
                 last.time = time;
                 last.times = last.times.saturating_add(1);
+                last.last_line = last_line.map(limited).map(str::to_owned);
             }
             _ => {
                 if errors.len() == ERRORS {
@@ -280,6 +287,7 @@ impl Board {
                     time,
                     source: source.to_owned(),
                     text: text.to_owned(),
+                    last_line: last_line.map(limited).map(str::to_owned),
                     times: 1,
                 });
             }
@@ -315,6 +323,11 @@ impl Board {
     pub fn plan(&self) -> Vec<PlanView> {
         self.lock().plan.clone()
     }
+}
+
+fn limited(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LONGEST_ERROR))
+        .unwrap_or(text)
 }
 
 #[cfg(test)]

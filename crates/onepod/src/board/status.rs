@@ -177,6 +177,49 @@ pub struct Status {
     pub timeline: Vec<Bar>,
 }
 
+impl Status {
+    /// The same without what services wrote: for whoever asks without having shown who they are.
+    #[must_use]
+    pub fn without_lines(mut self) -> Self {
+        for service in &mut self.services {
+            service.last_lines.clear();
+        }
+        for error in &mut self.errors {
+            error.last_line = None;
+        }
+        self
+    }
+}
+
+impl ServiceView {
+    /// Why it is not as it should be, with the last line of the run that has ended.
+    #[must_use]
+    pub fn cause_with_line(&self) -> Option<String> {
+        Some(with_line(self.cause.as_deref()?, self.last_line()))
+    }
+
+    /// The last line of the run that has ended, while it says why there is no other.
+    fn last_line(&self) -> Option<&str> {
+        let ended = matches!(
+            self.state,
+            ServiceState::Backoff | ServiceState::Failed | ServiceState::Stopped
+        );
+        let mut lines = self.last_lines.iter().rev();
+        lines
+            .find(|line| ended && !line.trim().is_empty())
+            .map(String::as_str)
+    }
+}
+
+/// A cause and the last line of whoever it is about.
+#[must_use]
+pub fn with_line(cause: &str, line: Option<&str>) -> String {
+    match line {
+        Some(line) => format!("{cause}; its last line: {line}"),
+        None => cause.to_owned(),
+    }
+}
+
 impl Board {
     /// Why the pod is not ready, a line for each reason; none when it is ready.
     #[must_use]

@@ -69,8 +69,8 @@ fn help_of_status() {
                                    terminal the tables stay in their place
           --credentials            Print oneadmin's name and password, and nothing else; it is in no log
                                    and on no page
-          --listen <ADDRESS:PORT>  Where the pod answers, as in `ONEPOD_LISTEN` [env: ONEPOD_LISTEN]
-                                   [default: 0.0.0.0:8080]
+          --listen <ADDRESS:PORT>  Where the pod answers, as in `ONEPOD_LISTEN`; asked where its control
+                                   socket cannot be opened [env: ONEPOD_LISTEN] [default: 0.0.0.0:8080]
       -h, --help                   Print help
 
     The same is shown to a browser at http://POD:8080/status. Colours are used on a terminal only, and

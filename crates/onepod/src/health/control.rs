@@ -11,6 +11,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path as Name, Query, State};
@@ -38,6 +39,9 @@ const CONNECTIONS: usize = 32;
 
 /// So many records are given when nobody says how many.
 const LINES: usize = 100;
+
+/// Pause after the system refused a connection, so that a lack of descriptors does not become a busy loop.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(200);
 
 /// Binds the control socket, which only its owner can open.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
@@ -70,7 +74,7 @@ pub async fn serve(listener: UnixListener, sources: Sources, handle: Handle) {
                     drop(place);
                 });
             }
-            Err(_) => tokio::time::sleep(super::AFTER_REFUSAL).await,
+            Err(_) => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
         }
     }
 }
@@ -196,7 +200,7 @@ fn unknown(name: &str, names: &[String]) -> String {
 }
 
 async fn status(State(control): State<Control>) -> Response {
-    Json(control.sources.status()).into_response()
+    super::rendered(move || super::json(&control.sources.status())).await
 }
 
 /// What of the log is wanted.

@@ -202,15 +202,11 @@ impl Page<'_> {
             (None, _) => None,
         };
         if let Some(remark) = remark {
-            write!(out, "<tr class=\"more\"><td colspan=\"8\">{}", Escaped(&remark))?;
-            if !service.last_lines.is_empty() {
-                write!(
-                    out,
-                    "<details><summary>last lines of that run</summary><pre>{}</pre></details>",
-                    Escaped(&service.last_lines.join("\n"))
-                )?;
-            }
-            out.write_str("</td></tr>")?;
+            write!(
+                out,
+                "<tr class=\"more\"><td colspan=\"8\">{}</td></tr>",
+                Escaped(&remark)
+            )?;
         }
         Ok(())
     }

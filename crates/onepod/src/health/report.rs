@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::usage::{self, CpuCounters};
+use super::liveness::EventLoop;
+use super::usage::{CpuCounters, UsageCache};
 use crate::board::Board;
 use crate::board::status::Status;
 use crate::log::Log;
@@ -26,17 +27,21 @@ pub struct Sources {
     pub started_at: Timestamp,
     /// What the services have used so far.
     pub cpu: CpuCounters,
+    /// What they use now.
+    pub usage: UsageCache,
+    /// Whether PID 1 responds.
+    pub event_loop: EventLoop,
 }
 
 impl Sources {
-    /// Everything as it is now.
+    /// Everything as it is now. It may walk through `/proc`, so it is not for an event loop that others wait for.
     #[must_use]
     pub fn status(&self) -> Status {
         let board = &self.board;
         let reasons = board.reasons();
         let mut services = board.services();
         let leaders: Vec<u32> = services.iter().filter_map(|service| service.pid).collect();
-        let usage = usage::of_services(&leaders);
+        let usage = self.usage.of_services(&leaders);
         for service in &mut services {
             let used = service.pid.and_then(|pid| Some((pid, *usage.get(&pid)?)));
             if let Some((pid, used)) = used {

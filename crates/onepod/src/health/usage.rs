@@ -1,12 +1,20 @@
 //! Memory and processor time of whole services, from one look through `/proc`.
 //!
 //! A service is the group of its process and every descendant, also one that has left the group. Looked at only when
-//! someone asks.
+//! someone asks, and kept for a while: the walk takes time in proportion to the number of processes.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Time between two walks through `/proc` for the same services, at least.
+const WALK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// After a walk this many times its own duration passes without another: walks take a small part of one processor,
+/// however many processes there are.
+const WALK_PAUSE: u32 = 20;
 
 /// What a service uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -32,17 +40,58 @@ struct Stat {
     pages: u64,
 }
 
-/// The usage of every service in `leaders`, which are the numbers of their processes.
-#[must_use]
-pub fn of_services(leaders: &[u32]) -> HashMap<u32, Usage> {
-    let processes = processes();
-    let mut found: HashMap<u32, Usage> = HashMap::new();
-    for (pid, stat) in &processes {
-        if let Some(leader) = leader(*pid, &processes, leaders) {
-            add(found.entry(leader).or_default(), stat);
+/// The usage of services, from the last walk. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct UsageCache {
+    walk: Arc<Mutex<Option<Walk>>>,
+}
+
+#[derive(Debug)]
+struct Walk {
+    leaders: Vec<u32>,
+    usage: HashMap<u32, Usage>,
+    done: Instant,
+    took: Duration,
+}
+
+impl Walk {
+    /// Whether it may stand for the usage of these services: for others only where the last walk was costly.
+    fn is_fresh(&self, leaders: &[u32], now: Instant) -> bool {
+        let age = now.saturating_duration_since(self.done);
+        age < self.took * WALK_PAUSE || (age < WALK_INTERVAL && self.leaders == leaders)
+    }
+}
+
+impl UsageCache {
+    /// The usage of every service in `leaders`, which are the numbers of their processes.
+    #[must_use]
+    pub fn of_services(&self, leaders: &[u32]) -> HashMap<u32, Usage> {
+        // Whoever asks meanwhile waits for this walk and needs none of its own.
+        let mut walk = self.walk.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = Instant::now();
+        if let Some(walk) = walk.as_ref().filter(|walk| walk.is_fresh(leaders, start)) {
+            return walk.usage.clone();
+        }
+        let usage = by_service(&processes(), leaders);
+        *walk = Some(Walk {
+            leaders: leaders.to_owned(),
+            usage: usage.clone(),
+            done: Instant::now(),
+            took: start.elapsed(),
+        });
+        usage
+    }
+}
+
+fn by_service(processes: &HashMap<u32, Stat>, leaders: &[u32]) -> HashMap<u32, Usage> {
+    let mut known = HashMap::with_capacity(processes.len());
+    let mut usage: HashMap<u32, Usage> = HashMap::new();
+    for (pid, stat) in processes {
+        if let Some(leader) = leader(*pid, processes, leaders, &mut known) {
+            add(usage.entry(leader).or_default(), stat);
         }
     }
-    found
+    usage
 }
 
 /// The usage of this process; its children have their own, although it waits for all of them.
@@ -77,18 +126,33 @@ fn seconds(ticks: u64) -> f64 {
     ticks as f64 / rustix::param::clock_ticks_per_second().max(1) as f64
 }
 
-/// The service that a process belongs to: by its own group, else by the nearest ancestor that belongs to one.
-fn leader(pid: u32, processes: &HashMap<u32, Stat>, leaders: &[u32]) -> Option<u32> {
+/// The service that a process belongs to: by its own group, else by the nearest ancestor that belongs to one. What is
+/// found is noted for all ancestors in between, so that a long chain is gone through once.
+fn leader(
+    pid: u32,
+    processes: &HashMap<u32, Stat>,
+    leaders: &[u32],
+    known: &mut HashMap<u32, Option<u32>>,
+) -> Option<u32> {
+    let mut between = Vec::new();
     let mut at = pid;
-    // A chain of ancestors is never longer than there are processes; numbers may be given anew while we read.
-    for _ in 0..processes.len() {
-        let stat = processes.get(&at)?;
-        if leaders.contains(&stat.group) {
-            return Some(stat.group);
+    let found = loop {
+        if let Some(found) = known.get(&at) {
+            break *found;
         }
+        let Some(stat) = processes.get(&at) else {
+            break None;
+        };
+        if leaders.contains(&stat.group) {
+            break Some(stat.group);
+        }
+        // Numbers may be given anew while we read: a circle ends where it began.
+        known.insert(at, None);
+        between.push(at);
         at = stat.parent;
-    }
-    None
+    };
+    known.extend(between.into_iter().map(|pid| (pid, found)));
+    found
 }
 
 fn processes() -> HashMap<u32, Stat> {
@@ -187,6 +251,47 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_of_processes_is_gone_through_once_and_a_circle_ends() {
+        let stat = |parent| Stat {
+            parent,
+            group: parent,
+            own_ticks: 0,
+            waited_ticks: 0,
+            pages: 1,
+        };
+        // Each one is the child of the one before and has a group that is not a service's. Gone through for each of them, this
+        // would take 20 billion steps.
+        let mut processes: HashMap<u32, Stat> = (2..200_000).map(|pid| (pid, stat(pid - 1))).collect();
+        assert_eq!(by_service(&processes, &[1])[&1].processes, 199_998);
+        processes.insert(2, stat(199_999));
+        assert_eq!(by_service(&processes, &[300_000]), HashMap::new());
+    }
+
+    #[test]
+    fn one_walk_answers_many_questions() {
+        let own = u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap();
+        let cache = UsageCache::default();
+        let _ = cache.of_services(&[own]);
+        let done = || cache.walk.lock().unwrap().as_ref().unwrap().done;
+        let first = done();
+        let _ = cache.of_services(&[own]);
+        assert_eq!(done(), first);
+        let mut walk = cache.walk.lock().unwrap().take().unwrap();
+        walk.took = Duration::from_millis(1);
+        for (leaders, age, fresh) in [
+            (&[own][..], 1_900, true),
+            (&[own], 2_100, false),
+            (&[own, 1], 10, true),
+            (&[own, 1], 30, false),
+        ] {
+            let now = walk.done + Duration::from_millis(age);
+            assert_eq!(walk.is_fresh(leaders, now), fresh, "{leaders:?} after {age} ms");
+        }
+        walk.took = Duration::from_secs(1);
+        assert!(walk.is_fresh(&[own], walk.done + Duration::from_secs(19)));
+    }
+
+    #[test]
     fn a_descendant_that_has_left_the_group_belongs_to_its_service() {
         let stat = |parent, group| Stat {
             parent,
@@ -204,7 +309,7 @@ mod tests {
             (20, stat(1, 20)),
             (30, stat(1, 30)),
         ]);
-        let of = |pid| leader(pid, &processes, &[10, 20]);
+        let of = |pid| leader(pid, &processes, &[10, 20], &mut HashMap::new());
         assert_eq!(
             [of(1), of(10), of(11), of(13), of(20), of(30)],
             [None, Some(10), Some(10), Some(10), Some(20), None]

@@ -4,6 +4,8 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
+use super::visible::{visible, write_json};
+
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
@@ -40,7 +42,8 @@ impl Severity {
     }
 }
 
-/// Appends one finished record, the newline at its end included. Bytes that are not UTF-8 become U+FFFD.
+/// Appends one finished record, the newline at its end included. Bytes that are not UTF-8 become U+FFFD, and control
+/// characters are shown as escapes.
 ///
 /// As text, each further line of the record stands on a line of its own with the same beginning and a bar before it; as
 /// JSON, a record is one object whatever it holds.
@@ -62,8 +65,8 @@ pub fn append(
                     Some((line, further)) => (line, Some(further)),
                     None => (text, None),
                 };
-                let line = line.strip_suffix('\r').unwrap_or(line);
-                for part in [time, " ", severity.padded(), " ", service, between, line, "\n"] {
+                let line = visible(line.strip_suffix('\r').unwrap_or(line));
+                for part in [time, " ", severity.padded(), " ", service, between, &line, "\n"] {
                     out.extend_from_slice(part.as_bytes());
                 }
                 between = "  | ";
@@ -78,7 +81,7 @@ pub fn append(
                 message: &message,
             };
             // Neither a Vec nor these types can fail to be written.
-            let _ = serde_json::to_writer(&mut *out, &line);
+            let _ = write_json(&mut *out, &line);
             let _ = out.write_all(b"\n");
         }
     }
@@ -117,7 +120,7 @@ mod tests {
         );
         assert_eq!(
             text(Severity::Error, b"\x1b[31mred\xff"),
-            "2026-11-23T14:00:00.123Z ERROR oned  \x1b[31mred\u{fffd}\n"
+            "2026-11-23T14:00:00.123Z ERROR oned  \\u{1b}[31mred\u{fffd}\n"
         );
     }
 
@@ -128,6 +131,28 @@ mod tests {
             "2026-11-23T14:00:00.123Z ERROR oned  it failed\n2026-11-23T14:00:00.123Z ERROR oned  |   at x\n\
              2026-11-23T14:00:00.123Z ERROR oned  | \n2026-11-23T14:00:00.123Z ERROR oned  | end\n"
         );
+    }
+
+    #[test]
+    fn no_line_can_be_forged() {
+        let forged = "2026-11-23T14:00:00.123Z ERROR onepod  stopped";
+        for separator in [
+            "\r",
+            "\u{85}",
+            "\u{2028}",
+            "\u{1b}[1A",
+            "\u{9b}1A",
+            "\u{8}",
+            "\u{202e}",
+        ] {
+            let line = text(Severity::Info, format!("x{separator}{forged}").as_bytes());
+            let escaped: String = separator.chars().take(1).flat_map(char::escape_default).collect();
+            assert!(line.contains(&format!("oned  x{escaped}")), "{line:?}");
+            assert!(
+                !line.contains(|char: char| char.is_control() && char != '\n'),
+                "{line:?}"
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! feeds in bytes also says when to wait no longer, see [`Records::flush`].
 
 use super::Severity;
+use super::colour::without_colours;
 use super::shape::{Shape, shape};
 
 /// Lines longer than this are split, in bytes.
@@ -122,7 +123,17 @@ impl Records {
 impl Record {
     fn take(&mut self, line: &[u8], sink: &mut impl Sink) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let shape = shape(line);
+        match without_colours(line) {
+            Some(coloured) => {
+                let mut shape = shape(&coloured.line);
+                shape.severity = shape.severity.or(coloured.severity);
+                self.add(&coloured.line, &shape, sink);
+            }
+            None => self.add(line, &shape(line), sink),
+        }
+    }
+
+    fn add(&mut self, line: &[u8], shape: &Shape<'_>, sink: &mut impl Sink) {
         sink.line(shape.message);
         let next = if shape.logged {
             None
@@ -145,7 +156,7 @@ impl Record {
             self.lines += 1;
         } else {
             self.give(sink);
-            self.begin(&shape);
+            self.begin(shape);
         }
     }
 

@@ -17,6 +17,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::OFlags;
 
+use crate::regular::{self, Links};
+
 /// A daemon's log of this length is rotated, in bytes.
 const LARGE: u64 = 8 * 1024 * 1024;
 
@@ -157,11 +159,7 @@ fn is_log(entry: &fs::DirEntry) -> bool {
 
 /// Opens a file itself, never what a link of its name points to.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)
+    regular::open_with(path, Links::Refuse, OFlags::RDWR)
 }
 
 /// A new file with the mode of another, of a name that nobody else uses.
@@ -222,7 +220,8 @@ fn copy_and_cut(path: &Path, now: SystemTime) -> io::Result<Option<String>> {
 fn copy(path: &Path, log: &mut File, metadata: &Metadata) -> io::Result<()> {
     let unfinished = with_suffix(path, ".new");
     let mut copy = create(&unfinished, metadata)?;
-    if let Err(error) = io::copy(log, &mut copy) {
+    // Its writers may write as fast as it is copied.
+    if let Err(error) = io::copy(&mut (&*log).take(metadata.len()), &mut copy) {
         let _ = fs::remove_file(&unfinished);
         return Err(error);
     }
@@ -231,7 +230,7 @@ fn copy(path: &Path, log: &mut File, metadata: &Metadata) -> io::Result<()> {
     }
     fs::rename(&unfinished, copy_name(path, 1))?;
     // What was written meanwhile. Between here and the cut are two calls of the system.
-    io::copy(log, &mut copy)?;
+    io::copy(&mut (&*log).take(LARGE), &mut copy)?;
     Ok(())
 }
 
@@ -244,7 +243,7 @@ fn shorten(path: &Path) -> io::Result<Option<String>> {
     }
     log.seek(SeekFrom::Start(metadata.len() - END))?;
     let mut end = Vec::new();
-    log.read_to_end(&mut end)?;
+    (&log).take(2 * END).read_to_end(&mut end)?;
     let line = end
         .iter()
         .position(|byte| *byte == b'\n')
@@ -259,7 +258,7 @@ fn shorten(path: &Path) -> io::Result<Option<String>> {
         return Err(error);
     }
     // A line of a writer who had opened the old one before it was replaced.
-    io::copy(&mut log, &mut new)?;
+    io::copy(&mut log.take(END), &mut new)?;
     Ok(Some(format!(
         "{}: shortened from {} bytes to its end",
         path.file_name().unwrap_or_default().display(),

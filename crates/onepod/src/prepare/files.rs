@@ -13,6 +13,11 @@ use jiff::Timestamp;
 use rustix::fs::Access;
 use tempfile::NamedTempFile;
 
+use crate::regular::{self, Links};
+
+/// The longest file that is read as a whole, in bytes.
+const READ_LIMIT: u64 = 16 * 1024 * 1024;
+
 /// How the names of unfinished files begin; a start that was killed may leave some.
 pub(crate) const UNFINISHED: &str = ".onepod-";
 
@@ -83,6 +88,7 @@ fn advice(path: &Path, error: &io::Error) -> Option<String> {
                 owner.mode() & 0o7777
             ))
         }
+        ErrorKind::InvalidInput => Some("Put a regular file in its place, or remove it".to_owned()),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             Some("Its file system is full: enlarge the volume, or make room on it".to_owned())
         }
@@ -117,7 +123,7 @@ pub(crate) enum Durable {
 
 /// Copies a file in one step, with the time of its last change where the file system can keep it.
 pub(crate) fn copy(from: &Path, to: &Path, mode: u32, durable: Durable) -> Result<(), FileError> {
-    let mut source = fs::File::open(from).map_err(failed("read", from))?;
+    let mut source = regular::open(from, Links::Follow).map_err(failed("read", from))?;
     let modified = source.metadata().and_then(|found| found.modified());
     let modified = modified.map_err(failed("look at", from))?;
     replace(to, mode, |file| {
@@ -169,7 +175,7 @@ fn parent(path: &Path) -> &Path {
 
 /// The file's content, or nothing when there is no such file.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
-    match fs::read(path) {
+    match regular::read(path, READ_LIMIT) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", path)(error)),

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::mistake::{Mistake, Origin};
 use super::table::{self, Kind, TABLE};
+use crate::regular;
 
 /// Hint for values that Kubernetes puts into the environment for every Service of the namespace.
 pub(super) const SERVICE_LINKS: &str = "Kubernetes writes such variables for every Service of the namespace: set \
@@ -154,12 +155,8 @@ fn whole_file(setting: &'static str, path: &Path) -> Result<Given, Mistake> {
             "Give the path of the file, or leave the variable out.",
         ));
     }
-    let bytes = limited(path).map_err(|error| {
-        mistake(
-            format!("the file cannot be read: {error}"),
-            "Mount it there, readable for this user.",
-        )
-    })?;
+    let bytes = limited(path)
+        .map_err(|error| mistake(format!("the file cannot be read: {error}"), next_step(&error)))?;
     let text = String::from_utf8(bytes).map_err(|_| {
         mistake(
             "the file is not UTF-8 text".into(),
@@ -169,15 +166,18 @@ fn whole_file(setting: &'static str, path: &Path) -> Result<Given, Mistake> {
     Ok(Given { text, origin })
 }
 
-/// Reads a file of at most [`FILE_LIMIT`] bytes: a mistaken path can lead to something without an end.
+/// Reads a regular file of at most [`FILE_LIMIT`] bytes: a mistaken path can lead to something without an end.
 pub(super) fn limited(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path)?;
-    file.take(FILE_LIMIT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_LIMIT {
-        return Err(io::Error::other(format!("it has more than {FILE_LIMIT} bytes")));
+    regular::read(path, FILE_LIMIT)
+}
+
+/// What to do about a setting's file that cannot be read.
+pub(super) fn next_step(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::InvalidInput => "Give the path of a regular file.",
+        ErrorKind::FileTooLarge => "Give the path of a file that holds the value alone.",
+        _ => "Mount it there, readable for this user.",
     }
-    Ok(bytes)
 }
 
 /// The longest file that is read for a setting; a Secret or ConfigMap of Kubernetes holds 1 MiB.

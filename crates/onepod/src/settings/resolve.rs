@@ -259,7 +259,7 @@ impl Desk<'_> {
                     "ONEPOD_CONFIG",
                     origin,
                     format!("the file cannot be read: {error}"),
-                    "Mount it there, readable for this user, or remove the setting.",
+                    raw::next_step(&error),
                 ));
                 return (None, Overrides::default());
             }

@@ -36,7 +36,7 @@ pub const TABLE: &[Setting] = &[
     Setting {
         name: "ONEADMIN_PASSWORD",
         default: "the kept one_auth, else generated",
-        description: "Password of oneadmin: 1 to 256 bytes without blanks. Another one than before is set in OpenNebula, also while the front-end runs.",
+        description: "Password of oneadmin: 1 to 256 visible ASCII characters. Another one than before is set in OpenNebula, also while the front-end runs.",
         kind: Kind::Secret,
     },
     Setting {

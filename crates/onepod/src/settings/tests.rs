@@ -427,11 +427,48 @@ fn monitords_address_stays_what_it_was_at_the_start() {
 }
 
 #[test]
-fn a_file_without_an_end_is_a_mistake() {
-    let text = mistakes(&[("ONE_KEY_FILE", "/dev/zero"), ("ONEPOD_CONFIG", "/dev/zero")]);
-    assert_eq!(
-        text.matches("it has more than 1048576 bytes").count(),
-        2,
-        "{text}"
-    );
+fn only_a_regular_file_of_limited_length_is_read_for_a_setting() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path("fifo"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    fs::write(path("long"), " ".repeat((1 << 20) + 1)).unwrap();
+    for (file, problem) in [
+        (
+            path("fifo"),
+            "it is a FIFO, not a regular file. Give the path of a regular file.",
+        ),
+        (path(""), "it is a directory, not a regular file."),
+        ("/dev/zero".to_owned(), "it is a device, not a regular file."),
+        (
+            path("long"),
+            "it has more than 1048576 bytes. Give the path of a file that holds the value alone.",
+        ),
+    ] {
+        // A secret, a line, a text, and the file of all overrides.
+        for name in [
+            "ONE_KEY_FILE",
+            "OPENNEBULA_MONITOR_ADDRESS_FILE",
+            "SSH_KNOWN_HOSTS_FILE",
+            "ONEPOD_CONFIG",
+        ] {
+            let text = mistakes(&[(name, &file)]);
+            let setting = name.trim_end_matches("_FILE");
+            assert!(text.contains(setting) && text.contains(problem), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_a_mounted_secret_is_read_through_its_links() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::create_dir(path("..2026")).unwrap();
+    fs::write(path("..2026/one-key"), "0f".repeat(32)).unwrap();
+    std::os::unix::fs::symlink("..2026", path("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/one-key", path("one-key")).unwrap();
+    let file = path("one-key").display().to_string();
+    let environment = [("ONE_KEY_FILE", file.as_str()), ("OPENNEBULA_HOSTNAME", "one")];
+    let settings = settle(environment.map(|(name, value)| (name.into(), value.into())));
+    assert!(settings.unwrap().one_key().is_some());
 }

@@ -17,6 +17,9 @@ pub(super) struct Complaint {
 /// The longest password of oneadmin in bytes (OpenNebula 7.0.2, `src/um/User.cc`, driver core).
 const PASSWORD_LIMIT: usize = 256;
 
+/// The longest password of a database in bytes; a longer file is not a password.
+const DATABASE_PASSWORD_LIMIT: usize = 1024;
+
 pub(super) fn complain<T>(problem: impl Into<String>, next: impl Into<String>) -> Result<T, Complaint> {
     Err(Complaint {
         problem: problem.into(),
@@ -24,13 +27,21 @@ pub(super) fn complain<T>(problem: impl Into<String>, next: impl Into<String>) -
     })
 }
 
-/// oneadmin's password. oned refuses blanks (`User::INVALID_PASS_CHARS`), and only the first line of `one_auth`
-/// counts; a colon is fine, because oned splits the line at the first one, which ends the name.
+/// oneadmin's password. oned refuses blanks (`User::INVALID_PASS_CHARS`), only the first line of `one_auth` counts, XML has
+/// no control characters, and HTTP's basic authentication, by which OneFlow and others are used, does not say how characters
+/// outside of ASCII are written (RFC 7617). A colon is fine, because the line is split at the first one, which ends the name.
 pub(super) fn oneadmin_password(text: &str) -> Result<String, Complaint> {
-    if text.chars().any(|c| c.is_ascii_whitespace() || c.is_control()) {
+    if let Some(char) = text.chars().find(|char| !char.is_ascii_graphic()) {
+        let what = match char {
+            ' ' => "a blank, which OpenNebula refuses",
+            char if char.is_control() => {
+                "a line break, tab or other control character, which OpenNebula refuses"
+            }
+            _ => "a character outside of ASCII, with which not every client could log in",
+        };
         return complain(
-            "the password has a blank, a line break or another control character, which OpenNebula refuses",
-            "Take letters, digits and punctuation.",
+            format!("the password has {what}"),
+            "Take letters without accents, digits and punctuation.",
         );
     }
     if text.len() > PASSWORD_LIMIT {
@@ -129,7 +140,26 @@ pub(super) fn database_password(text: &str) -> Result<String, Complaint> {
             "Write the password alone, with at most one line feed behind it.",
         );
     }
+    if text.len() > DATABASE_PASSWORD_LIMIT {
+        return complain(
+            format!(
+                "the password has {} bytes, more than {DATABASE_PASSWORD_LIMIT}",
+                text.len()
+            ),
+            "Take a shorter one.",
+        );
+    }
     carried(text, "the password")
+}
+
+/// What the operator should know of a database password that oned takes: the vendor's `onedb`, called by hand, escapes blanks
+/// as in a form (`CGI.escape`), and its grammar of oned.conf knows the backslash before a quote or another one only
+/// (`oned.aug`; both 7.0.2).
+pub(super) fn database_password_warning(text: &str) -> Option<&'static str> {
+    text.contains([' ', '\\', '"']).then_some(
+        "DB_PASSWORD has a blank, a backslash or a quote: OpenNebula works with it, but `onedb` called by hand cannot log in; \
+         choose a password of letters and digits if you want to use it",
+    )
 }
 
 pub(super) fn database_user(text: &str) -> Result<String, Complaint> {
@@ -300,7 +330,11 @@ pub(super) fn names(text: &str) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
+    use oned_conf::Document;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::prepare::credentials::login::Login;
 
     #[test]
     fn host_names_and_what_is_none() {
@@ -358,7 +392,18 @@ mod tests {
     #[test]
     fn oneadmin_may_have_a_colon_and_no_blank() {
         assert!(oneadmin_password("a:b:c").is_ok());
-        for bad in ["a b", "a\nb", "a\tb", " a", "a\0b", &"x".repeat(257)] {
+        for bad in [
+            "a b",
+            "a\nb",
+            "a\tb",
+            " a",
+            "a\0b",
+            "a\u{7f}",
+            "ä",
+            "a\u{a0}b",
+            "a\u{feff}",
+            &"x".repeat(257),
+        ] {
             assert!(oneadmin_password(bad).is_err(), "{bad:?}");
         }
         assert!(oneadmin_password(&"x".repeat(256)).is_ok());
@@ -378,6 +423,40 @@ mod tests {
         for bad in ["ends, in\\", "x]]>y", "two\nlines", "nul\0"] {
             let complaint = database_password(bad).unwrap_err();
             assert!(!complaint.problem.contains(bad), "{complaint:?}");
+        }
+    }
+
+    #[test]
+    fn a_database_password_that_onedb_cannot_use_is_told() {
+        for (password, told) in [
+            ("s3cret#%/+", false),
+            ("with blank", true),
+            ("a\\b", true),
+            ("a\"b", true),
+        ] {
+            assert!(database_password(password).is_ok());
+            assert_eq!(database_password_warning(password).is_some(), told, "{password}");
+        }
+        assert!(database_password(&"x".repeat(1025)).is_err());
+    }
+
+    proptest! {
+        /// What is accepted comes back unchanged from everything that carries it.
+        #[test]
+        fn accepted_passwords_survive_their_carriers(text in prop_oneof!["\\PC{1,40}", "[ -~]{1,260}", "[!-~]{1,256}"]) {
+            let visible = text.bytes().all(|byte| (b'!'..=b'~').contains(&byte));
+            prop_assert_eq!(oneadmin_password(&text).is_ok(), visible && text.len() <= PASSWORD_LIMIT);
+            if oneadmin_password(&text).is_ok() {
+                let login = Login::parse(&format!("oneadmin:{text}\n"));
+                prop_assert!(login.is_some() && login == Login::new("oneadmin", &text));
+            }
+            if database_password(&text).is_ok() {
+                let mut document = Document::parse("DB = [ PASSWD = \"old\" ]\n").unwrap();
+                document.set_in("DB", "PASSWD", &text).unwrap();
+                let read = Document::parse(document.to_string()).unwrap();
+                let password = read.get_in("DB", "PASSWD");
+                prop_assert_eq!(password.as_deref(), Some(text.as_str()));
+            }
         }
     }
 

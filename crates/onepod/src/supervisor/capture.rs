@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::unix::pipe::Receiver;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::log::record::{Records, Sink};
+use crate::log::visible::visible;
 use crate::log::{Batch, Log, Severity};
 
 /// How long a record waits for another line that belongs to it.
@@ -36,21 +38,18 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// The last lines, oldest first.
+    /// The last lines, oldest first, their control characters shown.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        self.lock()
-            .iter()
-            .map(|line| String::from_utf8_lossy(line).into_owned())
-            .collect()
+        self.lock().iter().map(|line| shown(line)).collect()
     }
 
-    /// The last line that is not blank.
+    /// The last line that is not blank, its control characters shown.
     #[must_use]
     pub fn last(&self) -> Option<String> {
         let lines = self.lock();
         let last = lines.iter().rev().find(|line| !line.trim_ascii().is_empty())?;
-        Some(String::from_utf8_lossy(last).into_owned())
+        Some(shown(last))
     }
 
     /// Forgets all lines.
@@ -73,6 +72,10 @@ impl Tail {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn shown(line: &[u8]) -> String {
+    visible(&String::from_utf8_lossy(line)).into_owned()
 }
 
 /// Turns one source of bytes into records of the stream.
@@ -190,6 +193,12 @@ impl Sink for Output<'_> {
 /// One pipe of a running service.
 #[derive(Debug, Clone)]
 pub struct Capture {
+    source: Source,
+    task: AbortHandle,
+}
+
+#[derive(Debug, Clone)]
+struct Source {
     pipe: Arc<Receiver>,
     lines: Arc<Mutex<Lines>>,
 }
@@ -197,12 +206,12 @@ pub struct Capture {
 impl Capture {
     /// Begins to read a pipe. The task ends when nobody can write to it any more.
     pub fn start(pipe: OwnedFd, lines: Lines) -> io::Result<Self> {
-        let capture = Self {
+        let source = Source {
             pipe: Arc::new(Receiver::from_owned_fd(pipe)?),
             lines: Arc::new(Mutex::new(lines)),
         };
-        let reading = capture.clone();
-        tokio::spawn(async move {
+        let reading = source.clone();
+        let task = tokio::spawn(async move {
             loop {
                 let due = reading.lock().due();
                 tokio::select! {
@@ -222,7 +231,21 @@ impl Capture {
             }
             reading.lock().end();
         });
-        Ok(capture)
+        Ok(Self {
+            source,
+            task: task.abort_handle(),
+        })
+    }
+
+    /// Whether somebody can still write to the pipe.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.task.is_finished()
+    }
+
+    /// Reads no more, whoever still writes: the pipe is closed.
+    pub fn close(self) {
+        self.task.abort();
     }
 
     /// Reads what already is in the pipe, without waiting for more: the last words of a service that has ended. A line
@@ -231,16 +254,19 @@ impl Capture {
         // Someone else may still write: a bound keeps this from going on for ever.
         for _ in 0..64 {
             // Past the event loop, which has perhaps not noticed yet that there is something to read.
-            match self.read(|buffer| Ok(rustix::io::read(&*self.pipe, buffer)?)) {
+            let source = &self.source;
+            match source.read(|buffer| Ok(rustix::io::read(&*source.pipe, buffer)?)) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
-        self.lock().end();
+        self.source.lock().end();
     }
+}
 
+impl Source {
     fn read(&self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
         let mut buffer = [0; CHUNK];
         let length = read(&mut buffer)?;

@@ -2,10 +2,11 @@
 //!
 //! Growth, truncation (logrotate's copytruncate) and replacement by a new file are noticed through inotify on the files'
 //! directories, and where that is not to be had, by a look each second. A file that was replaced is read on for as long as
-//! its writer keeps it open; what was copied away before a truncation is read from the copy. Deliberately absent: rotating
-//! anything.
+//! its writer keeps it open; what was copied away before a truncation is read from the copy. Services can put anything into
+//! these directories: only regular files are read, a limited number of them, and no links that lead elsewhere. Deliberately
+//! absent: rotating anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -20,6 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use super::beat;
 use super::capture::{Lines, QUIET, Tail, until};
 use crate::log::Log;
+use crate::regular::{self, Links};
 
 /// Time between looks where the kernel does not tell of changes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -33,8 +35,18 @@ const CHUNK: usize = 16 * 1024;
 /// So many bytes before the place that was read up to tell whether a file is still the one that was read.
 const MARK: usize = 64;
 
-/// How much is read at once on behalf of a service that has ended, in chunks of each file.
+/// How much is read at once on behalf of a service that has ended, in chunks of all its files together.
 const CATCH_UP: usize = 64;
+
+/// Files that one pattern may name at a time.
+const MAX_FILES: usize = 64;
+
+/// Entries of a directory among which files are looked for. The logs of virtual machines may lie there too.
+const MAX_ENTRIES: usize = 64 * 1024;
+
+/// A directory that takes longer to list is listed again only after this many times as long.
+const SLOW_LIST: Duration = Duration::from_millis(5);
+const SLOW_LIST_PAUSE: u32 = 20;
 
 /// Log files of one service.
 #[derive(Debug, Clone)]
@@ -157,6 +169,42 @@ struct Followed {
     /// For files that appear.
     lines: Lines,
     files: BTreeMap<PathBuf, Place>,
+    left_out: LeftOut,
+    /// The directory is not listed before this.
+    next_list: Option<std::time::Instant>,
+}
+
+/// What is not followed: said once, and forgotten when the path is gone.
+#[derive(Debug)]
+struct LeftOut {
+    service: Arc<str>,
+    paths: BTreeSet<PathBuf>,
+}
+
+impl LeftOut {
+    /// Opens a file; says why it is not followed where somebody put something else there.
+    fn open<T>(&mut self, path: &Path, open: impl FnOnce(&Path) -> io::Result<T>) -> Option<T> {
+        match open(path) {
+            Ok(open) => {
+                self.paths.remove(path);
+                Some(open)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.paths.remove(path);
+                None
+            }
+            Err(error) => {
+                self.add(path, &error.to_string());
+                None
+            }
+        }
+    }
+
+    fn add(&mut self, path: &Path, reason: &str) {
+        if self.paths.len() < MAX_FILES && self.paths.insert(path.to_owned()) {
+            tracing::warn!("{}: {} is not followed: {reason}", self.service, path.display());
+        }
+    }
 }
 
 /// Which files are meant.
@@ -168,7 +216,7 @@ struct Pattern {
 }
 
 /// What a path named, and what it names now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Place {
     current: Option<Open>,
     /// The file that was replaced; its writer may not have noticed yet.
@@ -188,41 +236,72 @@ struct Open {
 
 impl Followed {
     fn new(source: Source, log: &Log) -> Self {
-        let lines = Lines::new(Arc::clone(&source.name), log.clone(), source.tail);
-        let pattern = Pattern::new(&source.path);
-        let files = pattern
-            .paths()
-            .into_iter()
-            .map(|path| {
-                let current = Open::at_end(&path, lines.another()).ok();
+        let mut followed = Self {
+            lines: Lines::new(Arc::clone(&source.name), log.clone(), source.tail),
+            left_out: LeftOut {
+                service: Arc::clone(&source.name),
+                paths: BTreeSet::new(),
+            },
+            name: source.name,
+            pattern: Pattern::new(&source.path),
+            files: BTreeMap::new(),
+            next_list: None,
+        };
+        for path in followed.paths() {
+            let lines = followed.lines.another();
+            let current = followed.left_out.open(&path, |path| Open::at_end(path, lines));
+            let place = Place {
+                current,
+                replaced: None,
+            };
+            followed.files.insert(path, place);
+        }
+        followed
+    }
+
+    /// The files that are meant and may be there, as many as are followed; none where it is too early to list them again.
+    fn paths(&mut self) -> Vec<PathBuf> {
+        let start = std::time::Instant::now();
+        if self.next_list.is_some_and(|next| start < next) {
+            return Vec::new();
+        }
+        let (paths, complete) = self.pattern.paths();
+        let took = start.elapsed();
+        self.next_list = (took >= SLOW_LIST).then(|| start + took * SLOW_LIST_PAUSE);
+        if !complete {
+            let reason = format!("it has more than {MAX_ENTRIES} entries, or {MAX_FILES} such files");
+            self.left_out.add(&self.pattern.directory, &reason);
+        }
+        paths
+    }
+
+    fn look(&mut self) -> bool {
+        self.look_at_most(usize::MAX) > 0
+    }
+
+    /// Reads one chunk of each file, but no more than so many; how many there were. The end of a file counts as none.
+    fn look_at_most(&mut self, chunks: usize) -> usize {
+        for path in self.paths() {
+            // A file that got another name is read already.
+            if self.files.len() < MAX_FILES && !self.files.contains_key(&path) && !self.reads(identity(&path))
+            {
+                let lines = self.lines.another();
+                let current = self.left_out.open(&path, |path| Open::at_start(path, lines));
                 let place = Place {
                     current,
                     replaced: None,
                 };
-                (path, place)
-            })
-            .collect();
-        Self {
-            name: source.name,
-            pattern,
-            lines,
-            files,
-        }
-    }
-
-    fn look(&mut self) -> bool {
-        for path in self.pattern.paths() {
-            // A file that got another name is read already.
-            if !self.files.contains_key(&path) && !self.reads(identity(&path)) {
-                self.files.insert(path, Place::default());
+                self.files.insert(path, place);
             }
         }
-        let mut more = false;
+        let mut read = 0;
         self.files.retain(|path, place| {
-            more |= place.look(path, &self.lines);
+            if read < chunks {
+                read += usize::from(place.look(path, &self.lines, &mut self.left_out));
+            }
             place.current.is_some() || place.replaced.is_some()
         });
-        more
+        read
     }
 
     fn reads(&self, identity: Option<(u64, u64)>) -> bool {
@@ -236,9 +315,11 @@ impl Followed {
 
     fn catch_up(&mut self) {
         // A service that has ended may have left somebody who writes on: a bound keeps this from going on for ever.
-        for _ in 0..CATCH_UP {
-            if !self.look() {
-                break;
+        let mut left = CATCH_UP;
+        while left > 0 {
+            match self.look_at_most(left) {
+                0 => break,
+                read => left = left.saturating_sub(read),
             }
         }
         self.lines().for_each(Lines::flush);
@@ -268,29 +349,35 @@ impl Pattern {
         }
     }
 
-    /// The files that are meant and may be there.
-    fn paths(&self) -> Vec<PathBuf> {
+    /// The files that are meant and may be there, and whether these are all.
+    fn paths(&self) -> (Vec<PathBuf>, bool) {
         let (start, end) = &self.name;
         let Some(end) = end else {
-            return vec![self.directory.join(start)];
+            return (vec![self.directory.join(start)], true);
         };
-        let Ok(entries) = self.directory.read_dir() else {
-            return Vec::new();
+        let Ok(mut entries) = self.directory.read_dir() else {
+            return (Vec::new(), true);
         };
-        entries
+        let mut paths: Vec<PathBuf> = entries
+            .by_ref()
+            .take(MAX_ENTRIES)
             .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.to_owned()))
             .filter(|name| {
                 name.strip_prefix(start.as_str())
                     .is_some_and(|rest| rest.ends_with(end))
             })
             .map(|name| self.directory.join(name))
-            .collect()
+            .collect();
+        let complete = paths.len() <= MAX_FILES && entries.next().is_none();
+        paths.sort_unstable();
+        paths.truncate(MAX_FILES);
+        (paths, complete)
     }
 }
 
 impl Place {
     /// Reads one chunk of what is new; true when there may be more.
-    fn look(&mut self, path: &Path, lines: &Lines) -> bool {
+    fn look(&mut self, path: &Path, lines: &Lines, left_out: &mut LeftOut) -> bool {
         let mut more = false;
         if let Some(replaced) = &mut self.replaced {
             let same = replaced.is_same();
@@ -306,7 +393,7 @@ impl Place {
             }
         }
         let Some(open) = &mut self.current else {
-            self.current = Open::at_start(path, lines.another()).ok();
+            self.current = left_out.open(path, |path| Open::at_start(path, lines.another()));
             return more || self.current.is_some();
         };
         if open.read_on(path) {
@@ -318,7 +405,7 @@ impl Place {
             return more;
         }
         open.lines.flush();
-        let new = Open::at_start(path, lines.another()).ok();
+        let new = left_out.open(path, |path| Open::at_start(path, lines.another()));
         if let Some(mut earlier) = std::mem::replace(&mut self.replaced, self.current.take()) {
             earlier.lines.end();
         }
@@ -329,7 +416,7 @@ impl Place {
 
 impl Open {
     fn at_start(path: &Path, lines: Lines) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = open(path)?;
         let metadata = file.metadata()?;
         Ok(Self {
             file,
@@ -391,7 +478,7 @@ impl Open {
     fn take_rest_of_copy(&mut self, path: &Path) {
         let mut name = path.as_os_str().to_owned();
         name.push(".1");
-        let Ok(copy) = File::open(name) else {
+        let Ok(copy) = open(Path::new(&name)) else {
             return;
         };
         // Without a mark nothing tells whose copy it is.
@@ -420,9 +507,31 @@ impl Open {
     }
 }
 
-/// Device and inode of what a path names.
+/// Opens a log. A link is followed to a file of the same directory, and no further.
+fn open(path: &Path) -> io::Result<File> {
+    let target = std::fs::read_link(path);
+    regular::open(&within_directory(path, target)?, Links::Refuse)
+}
+
+/// The path itself, or that of the file in the same directory to which it is a link.
+fn within_directory(path: &Path, target: io::Result<PathBuf>) -> io::Result<PathBuf> {
+    let Ok(target) = target else {
+        return Ok(path.to_owned());
+    };
+    let directory = path.parent().unwrap_or(path);
+    match target.file_name() {
+        Some(name) if directory.join(&target).parent() == Some(directory) => Ok(directory.join(name)),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a link that leads out of its directory",
+        )),
+    }
+}
+
+/// Device and inode of the log that a path names.
 fn identity(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
+    let path = within_directory(path, std::fs::read_link(path)).ok()?;
+    let metadata = std::fs::symlink_metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }
 

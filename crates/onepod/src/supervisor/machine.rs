@@ -273,7 +273,15 @@ impl Machine {
     /// Whether a unit that was never ready shall no longer hold up anything: it keeps ending, takes long, or waits for
     /// one that is so, if only through one that does not run here.
     fn hopeless(&self, index: Index) -> bool {
-        self.units.get(index).is_none_or(|unit| {
+        self.hopeless_of(index, &mut vec![None; self.units.len()])
+    }
+
+    /// The same; what is found of one unit is noted, because several ways may lead to it.
+    fn hopeless_of(&self, index: Index, known: &mut [Option<bool>]) -> bool {
+        if let Some(Some(known)) = known.get(index) {
+            return *known;
+        }
+        let hopeless = self.units.get(index).is_none_or(|unit| {
             unit.failures >= HOPELESS_ENDS
                 || unit.started.is_some_and(|at| self.now >= at + SLOW_START)
                 || ((matches!(unit.state, State::Waiting | State::Fenced) || unit.state.elsewhere())
@@ -281,20 +289,33 @@ impl Machine {
                         .spec
                         .after
                         .iter()
-                        .any(|before| !self.was_ready(*before) && self.hopeless(*before)))
-        })
+                        .any(|before| !self.was_ready(*before) && self.hopeless_of(*before, known)))
+        });
+        if let Some(known) = known.get_mut(index) {
+            *known = Some(hopeless);
+        }
+        hopeless
     }
 
     /// Whether what comes after a unit need not wait for it: it was ready once. One that does not run here passes the
     /// question on to what it comes after itself.
     fn was_ready(&self, index: Index) -> bool {
-        self.units.get(index).is_none_or(|unit| {
-            if unit.state.elsewhere() {
-                unit.spec.after.iter().all(|before| self.was_ready(*before))
-            } else {
-                unit.was_ready
+        let mut seen = vec![false; self.units.len()];
+        let mut open = vec![index];
+        while let Some(index) = open.pop() {
+            let (Some(unit), Some(seen)) = (self.units.get(index), seen.get_mut(index)) else {
+                continue;
+            };
+            if std::mem::replace(seen, true) {
+                continue;
             }
-        })
+            if unit.state.elsewhere() {
+                open.extend(&unit.spec.after);
+            } else if !unit.was_ready {
+                return false;
+            }
+        }
+        true
     }
 
     fn ready(&mut self, index: Index) {

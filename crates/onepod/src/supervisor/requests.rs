@@ -4,6 +4,7 @@ use super::Supervisor;
 use super::config::Kind;
 use super::handle::{Command, CommandError, Reply};
 use super::machine::{End, Event, Index, State};
+use super::unit::Supervised;
 
 /// Someone who asked for something that takes its time.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Supervisor {
         match command {
             Command::Leader(leads) => self.lead(leads),
             Command::Fence(fenced) => self.step(Event::Fence(fenced)),
-            Command::ShutDown(reason) => self.end_because(reason),
+            Command::ShutDown(reason) => self.end_because(&reason),
             Command::Restart { name, reply } => {
                 let asked = self.find(&name).and_then(|unit| self.restart(unit));
                 self.answer_later(asked, reply);
@@ -76,7 +77,7 @@ impl Supervisor {
 
     /// Has a task run again, or a timer run now.
     fn run_again(&mut self, unit: Index) -> Result<(Index, Until), CommandError> {
-        let ends = self.units.get(unit).map_or(0, super::unit::Supervised::ends);
+        let ends = self.units.get(unit).map_or(0, Supervised::ends);
         let timer = match self.kind(unit) {
             Some(Kind::Service { .. }) | None => {
                 return Err(CommandError::Kind {
@@ -147,7 +148,7 @@ impl Supervisor {
             cause: self
                 .units
                 .get(unit)
-                .map_or_else(String::new, |unit| unit.cause().to_owned()),
+                .map_or_else(String::new, Supervised::cause_with_line),
         }
     }
 
@@ -167,7 +168,7 @@ impl Supervisor {
     }
 
     fn name(&self, unit: Index) -> &str {
-        self.units.get(unit).map_or("", super::unit::Supervised::name)
+        self.units.get(unit).map_or("", Supervised::name)
     }
 
     fn kind(&self, unit: Index) -> Option<&Kind> {

@@ -2,7 +2,7 @@
 //!
 //! When a timer is due is computed in `timer`, whether it may run is decided in `machine`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use super::timer::{Schedule, Timetable};
 use super::unit::Supervised;
 use crate::board::{Board, TimerState, TimerView};
 use crate::prepare::files;
+use crate::regular;
 
 /// Every timer of services.toml.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Timers {
                 let enabled = !machine.state(unit).gone();
                 let daily = enabled && matches!(schedule, Schedule::Daily(_));
                 let stamp = daily.then(|| means.paths.timers().join(name));
-                let kept = stamp.as_ref().and_then(Kept::read);
+                let kept = stamp.as_deref().and_then(Kept::read);
                 let last = kept.as_ref().map(|kept| kept.moment);
                 let row = Row {
                     unit,
@@ -167,6 +168,8 @@ impl Row {
     }
 }
 
+/// The longest file of a daily timer that is read, in bytes.
+const KEPT_LIMIT: u64 = 256;
 /// A run began then.
 const RUN: &str = "run";
 /// Up to then there was nothing to run.
@@ -179,8 +182,8 @@ struct Kept {
 }
 
 impl Kept {
-    fn read(path: &PathBuf) -> Option<Self> {
-        let text = std::fs::read_to_string(path).ok()?;
+    fn read(path: &Path) -> Option<Self> {
+        let text = regular::read_text(path, KEPT_LIMIT).ok()?;
         let mut words = text.split_whitespace();
         Some(Self {
             moment: words.next()?.parse().ok()?,

@@ -1,6 +1,6 @@
 //! One unit at the supervisor's hands: its runs, how they ended, and what is told about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::capture::Tail;
+use super::capture::{Capture, Tail};
 use super::config::{self, Kind};
 use super::follow::Source;
 use super::machine::{End, Index, Presence, State};
 use super::{Finish, Means, Report};
+use crate::board::status::with_line;
 use crate::board::{ServiceState, ServiceView};
 use crate::reaper::{Exit, Reaper};
 
@@ -24,6 +25,9 @@ use run::{Reporter, Run};
 /// So much of a unit's last lines goes into the message that the pod leaves behind, in bytes. Kubernetes keeps 4096 of
 /// all, see the field `terminationMessagePath` of a container.
 const LAST_LINES: usize = 2048;
+
+/// Earlier runs of a unit of which the output is still read, because processes that they left behind hold it.
+const MAX_LEFT_OPEN: usize = 4;
 
 /// Whether a unit can and shall run.
 pub(super) fn presence(unit: &config::Unit, disabled: &BTreeSet<String>) -> Presence {
@@ -49,9 +53,14 @@ pub(super) struct Supervised {
     last_end: End,
     last_exit: Option<String>,
     last_lines: Vec<String>,
+    /// The last line of a run that has failed.
+    last_line: Option<String>,
+    /// In our own words.
     cause: Option<String>,
     /// What the run at hand has not done in time.
     too_late: Option<String>,
+    /// Pipes of earlier runs.
+    left_open: VecDeque<Vec<Capture>>,
 }
 
 /// What came of a start.
@@ -75,8 +84,10 @@ impl Supervised {
             last_end: End::Success,
             last_exit: None,
             last_lines: Vec::new(),
+            last_line: None,
             cause: None,
             too_late: None,
+            left_open: VecDeque::new(),
         }
     }
 
@@ -118,6 +129,7 @@ impl Supervised {
         }
         self.run += 1;
         self.cause = None;
+        self.last_line = None;
         self.too_late = None;
         self.tail.clear();
         let reporter = Reporter {
@@ -232,14 +244,17 @@ impl Supervised {
         self.last_end = End::Failure;
         self.last_exit = Some(reason.clone());
         self.last_lines.clear();
+        self.last_line = None;
         self.cause = Some(reason);
     }
 
     /// Its run has ended.
     pub(super) fn ended(&mut self, finish: &Finish) {
         let seconds = self.at_work.take().map_or(0.0, |run| {
-            run.close();
-            run.seconds()
+            let seconds = run.seconds();
+            let captures = run.close();
+            self.keep_open(captures);
+            seconds
         });
         self.ends += 1;
         self.last_end = self.end(finish);
@@ -253,13 +268,27 @@ impl Supervised {
             text = format!("{too_late}; {text}");
         }
         self.last_lines = self.tail.lines();
-        self.cause = match self.tail.last() {
-            Some(line) if self.last_end == End::Failure => Some(format!("{text}; its last line: {line}")),
-            None if self.last_end == End::Failure => Some(text.clone()),
-            _ if matches!(self.config.kind, Kind::Service { .. }) => Some(text.clone()),
-            _ => None,
-        };
+        let failed = self.last_end == End::Failure;
+        self.last_line = self.tail.last().filter(|_| failed);
+        let told = failed || matches!(self.config.kind, Kind::Service { .. });
+        self.cause = told.then(|| text.clone());
         self.last_exit = Some(text);
+    }
+
+    /// Goes on reading what processes write that a run left behind, of a few runs: each costs descriptors.
+    fn keep_open(&mut self, captures: Vec<Capture>) {
+        self.left_open
+            .retain(|captures| captures.iter().any(Capture::is_open));
+        self.left_open.push_back(captures);
+        if self.left_open.len() > MAX_LEFT_OPEN
+            && let Some(oldest) = self.left_open.pop_front()
+        {
+            tracing::warn!(
+                "{}: processes of {MAX_LEFT_OPEN} earlier runs live on: the output of the oldest is closed",
+                self.config.name
+            );
+            oldest.into_iter().for_each(Capture::close);
+        }
     }
 
     /// Whether an end is none that anyone need worry about.
@@ -281,22 +310,37 @@ impl Supervised {
         self.last_exit.as_deref().unwrap_or_default()
     }
 
-    /// Why it is not ready; after an end with the last line that it wrote.
+    /// Why it is not ready, in our own words.
     pub(super) fn cause(&self) -> &str {
         self.cause.as_deref().unwrap_or_default()
     }
 
-    /// Why it has ended the pod: for the message that the pod leaves behind.
-    pub(super) fn obituary(&self, failures: u32) -> String {
+    /// The last line of its last run, where that has failed.
+    pub(super) fn last_line(&self) -> Option<&str> {
+        self.last_line.as_deref()
+    }
+
+    /// Both.
+    pub(super) fn cause_with_line(&self) -> String {
+        with_line(self.cause(), self.last_line())
+    }
+
+    /// Why it has ended the pod, in our own words.
+    pub(super) fn reason_of_end(&self, failures: u32) -> String {
         let missing = match self.config.kind {
             Kind::Service { .. } => "having been ready for 30 s",
             Kind::Task { .. } | Kind::Timer { .. } => "success",
         };
-        let mut text = format!(
+        format!(
             "{}: ended {failures} times in a row without {missing}; the last time: {}",
             self.name(),
             self.last_exit()
-        );
+        )
+    }
+
+    /// Its last lines as they follow that reason in the message that the pod leaves behind.
+    pub(super) fn last_lines(&self) -> String {
+        let mut text = String::new();
         let mut room = LAST_LINES;
         let mut lines: Vec<&str> = Vec::new();
         for line in self.last_lines.iter().rev() {

@@ -154,7 +154,8 @@ fn plan(settings: &Settings, config: &Config, paths: &Paths) -> Result<String, S
 
     text.push_str("\nA start would write:\n\n");
     text.push_str(&aligned(&writes(settings, paths, rendered.as_ref())));
-    let warnings = rendered.map(|plan| plan.warnings).unwrap_or_default();
+    let mut warnings = settings.warnings();
+    warnings.extend(rendered.into_iter().flat_map(|plan| plan.warnings));
     if !warnings.is_empty() {
         text.push_str("\nWarnings:\n\n");
     }

@@ -20,7 +20,8 @@ use tokio::time;
 
 use super::{EXIT_USAGE, complain};
 use crate::board::{Board, Phase};
-use crate::health::usage::CpuCounters;
+use crate::health::liveness::EventLoop;
+use crate::health::usage::{CpuCounters, UsageCache};
 use crate::health::{self, Sources, control};
 use crate::identity::Identity;
 use crate::leader;
@@ -79,7 +80,7 @@ pub async fn run(args: Args) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
-    let pod = match Pod::begin(&settings, paths).await {
+    let pod = match Pod::begin(&settings, paths) {
         Ok(pod) => pod,
         Err(error) => return fail(&error.to_string()),
     };
@@ -109,7 +110,7 @@ pub async fn supervise_only(args: SuperviseArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
-    match Pod::begin(&settings, paths).await {
+    match Pod::begin(&settings, paths) {
         Ok(pod) => pod.live(config, settings.disabled(), async { Ok(None) }).await,
         Err(error) => fail(&error.to_string()),
     }
@@ -128,6 +129,8 @@ enum BeginError {
     Identity(FileError),
     #[error("cannot listen on {listen} (ONEPOD_LISTEN): {source}")]
     Listen { listen: SocketAddr, source: io::Error },
+    #[error("cannot start the health endpoint: {0}")]
+    Health(io::Error),
 }
 
 /// What lives from the first line of the log to the last.
@@ -143,7 +146,7 @@ struct Pod {
 
 impl Pod {
     /// Takes over signals, orphans and the log, and answers for health from now on.
-    async fn begin(settings: &Settings, paths: Paths) -> Result<Self, BeginError> {
+    fn begin(settings: &Settings, paths: Paths) -> Result<Self, BeginError> {
         let log = Log::on_stdout(settings.log_format()).map_err(BeginError::Log)?;
         log.hide(
             secrecy::of_settings(settings)
@@ -151,14 +154,15 @@ impl Pod {
                 .chain(secrecy::of_volume(&paths)),
         );
         own::install(&log);
+        for warning in settings.warnings() {
+            tracing::warn!("{warning}");
+        }
         let stop = StopRequests::listen().map_err(BeginError::Signals)?;
         let reaper = Reaper::start().map_err(BeginError::Reaper)?;
         let board = Board::new();
         board.stage("settle").done();
         let listen = settings.listen();
-        let listener = health::bind(listen)
-            .await
-            .map_err(|source| BeginError::Listen { listen, source })?;
+        let listener = health::bind(listen).map_err(|source| BeginError::Listen { listen, source })?;
         let sources = Sources {
             board: board.clone(),
             reaper: reaper.clone(),
@@ -166,8 +170,11 @@ impl Pod {
             release: paths.release(),
             started_at: Timestamp::now(),
             cpu: CpuCounters::default(),
+            usage: UsageCache::default(),
+            event_loop: EventLoop::default(),
         };
-        tokio::spawn(health::serve(listener, sources.clone()));
+        tokio::spawn(sources.event_loop.clone().respond());
+        health::start(listener, sources.clone()).map_err(BeginError::Health)?;
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
         let logs = paths.log();
         let identity = Identity::find(&paths).map_err(BeginError::Identity)?;

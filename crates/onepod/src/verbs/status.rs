@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hyper::Method;
 use jiff::Timestamp;
 
 use super::probe::url;
 use super::{complain, say};
 use crate::board::status::Status;
-use crate::http;
+use crate::http::{self, HttpError};
 use crate::paths::Paths;
 
 mod credentials;
@@ -50,7 +51,7 @@ pub struct Args {
     /// Print oneadmin's name and password, and nothing else; it is in no log and on no page
     #[arg(long, conflicts_with_all = ["json", "watch"])]
     pub credentials: bool,
-    /// Where the pod answers, as in `ONEPOD_LISTEN`
+    /// Where the pod answers, as in `ONEPOD_LISTEN`; asked where its control socket cannot be opened
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -116,9 +117,13 @@ async fn watch(args: &Args, pause: Duration) -> ExitCode {
 
 /// One answer as text; the error is a sentence.
 async fn ask(args: &Args, view: View) -> Result<String, String> {
-    let answer = http::get(&url(args.listen, "/status"), LIMIT)
-        .await
-        .map_err(|error| format!("{error}; is `onepod run` at work in this container?"))?;
+    let socket = Paths::new(&args.root).control();
+    let answer = match http::through(&socket, Method::GET, "/status", LIMIT).await {
+        // From elsewhere than the pod's own user there is the page, without the lines of services.
+        Err(HttpError::Connect { .. }) => http::get(&url(args.listen, "/status"), LIMIT).await,
+        answer => answer,
+    };
+    let answer = answer.map_err(|error| format!("{error}; is onepod running in this container?"))?;
     if args.json {
         return Ok(answer.body + "\n");
     }

@@ -5,7 +5,6 @@
 //! its pods a moment later.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use one_xmlrpc::{Client, Credentials, Endpoint};
 
 use self::base::Base;
 use self::checks::{Check, Context};
+use crate::regular;
 use crate::settings::Secret;
 use crate::verbs::{EXIT_USAGE, complain, say};
 
@@ -21,6 +21,9 @@ mod base;
 mod checks;
 #[cfg(test)]
 mod tests;
+
+/// The longest file with a password, in bytes.
+const PASSWORD_FILE_LIMIT: u64 = 4096;
 
 /// Pause between two attempts of one check.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -88,7 +91,7 @@ fn password(environment: impl Fn(&str) -> Option<String>) -> Result<(Secret, Str
         (Some(text), None) => (text, NAME.to_owned()),
         (None, Some(path)) => {
             let origin = format!("{FILE}, {path}");
-            let text = fs::read_to_string(Path::new(&path))
+            let text = regular::read_text(Path::new(&path), PASSWORD_FILE_LIMIT)
                 .map_err(|e| format!("{origin}: {e}; name a readable file with the password in it"))?;
             (text.trim_end().to_owned(), origin)
         }

@@ -86,10 +86,14 @@ fn a_browser_shows_the_page_and_has_nothing_to_complain_about() {
         "<th scope=\"row\">first<span class=\"tag\">essential</span></th>",
         "<title id=\"graph-title\">Order of the start</title>",
         "broken began at",
-        "&lt;b&gt;it broke&lt;/b&gt;",
+        "exit code 3 after",
     ] {
         assert!(dom.contains(part), "no {part} in\n{dom}");
     }
+    assert!(
+        !dom.contains("it broke"),
+        "what services write is not on the page:\n{dom}"
+    );
     // A style that its policy forbids, a file that it cannot load, markup that it must repair: all are told there.
     let told: Vec<&str> = complaints
         .lines()

@@ -1,9 +1,13 @@
 //! The endpoint and the verbs that ask it.
 
+use std::collections::VecDeque;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
@@ -292,6 +296,115 @@ fn however_many_ask_for_health_the_services_are_not_asked_more_often() {
         "{} probes, {own} at most",
         probes() - before
     );
+    assert_eq!(pod.stop().0, 0);
+}
+
+/// Opens connections that say nothing, a new one for each that is closed, until it is dropped.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    opened: Arc<AtomicUsize>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Flood {
+    fn start(address: SocketAddr, connections: usize) -> Self {
+        let (stop, opened) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let threads = (0..2)
+            .map(|_| {
+                let (stop, opened) = (Arc::clone(&stop), Arc::clone(&opened));
+                std::thread::spawn(move || {
+                    let mut open: VecDeque<TcpStream> = VecDeque::new();
+                    while !stop.load(Ordering::Relaxed) {
+                        if open.len() < connections / 2 {
+                            if let Ok(stream) = TcpStream::connect(address) {
+                                opened.fetch_add(1, Ordering::Relaxed);
+                                open.push_back(stream);
+                            }
+                            continue;
+                        }
+                        // Those that were closed are replaced; the others stay.
+                        open.retain(|stream| {
+                            stream.set_nonblocking(true).unwrap();
+                            matches!(stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+                        });
+                    }
+                })
+            })
+            .collect();
+        Self {
+            stop,
+            opened,
+            threads,
+        }
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The kubelet waits 1 s by default, and some set no more. The test's own threads compete for the same processors.
+#[test]
+fn probes_are_answered_at_once_under_a_flood_of_silent_connections() {
+    let pod = Services::new().good("a", "essential = true").start();
+    pod.until_ok("/startupz");
+    let flood = Flood::start(pod.listen, 3000);
+    until("the flood", || {
+        (flood.opened.load(Ordering::Relaxed) > 3000).then_some(())
+    });
+    let mut times: Vec<Duration> = Vec::new();
+    for path in ["/livez", "/readyz", "/startupz"].repeat(70) {
+        let asked = Instant::now();
+        assert_eq!(pod.get(path).unwrap().0, 200, "{path}");
+        times.push(asked.elapsed());
+    }
+    times.sort_unstable();
+    let (median, late) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    let opened = flood.opened.load(Ordering::Relaxed);
+    println!("{opened} silent connections; answers: median {median:?}, 99 of 100 within {late:?}");
+    assert!(
+        median < Duration::from_millis(100) && late < Duration::from_secs(1),
+        "{median:?} {late:?}"
+    );
+    // Pages are for when there is room; PID 1's own work goes on.
+    assert_eq!(control(&pod, &["status"]).0, 0);
+    drop(flood);
+    pod.until_ok("/metrics");
+    assert_eq!(pod.stop().0, 0);
+}
+
+/// The endpoint has a thread of its own, so it must tell when PID 1 itself is stuck; the other way round, whoever asks for
+/// pages holds up nobody.
+#[test]
+fn whoever_asks_for_pages_holds_up_no_probe() {
+    let pod = Services::new().good("a", "essential = true").start();
+    pod.until_ok("/startupz");
+    let stop = Arc::new(AtomicBool::new(false));
+    let askers: Vec<_> = (0..4)
+        .map(|_| {
+            let (stop, address) = (Arc::clone(&stop), pod.listen);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let _ = crate::pod::get(address, "/metrics");
+                }
+            })
+        })
+        .collect();
+    let mut slowest = Duration::ZERO;
+    for _ in 0..100 {
+        let asked = Instant::now();
+        assert_eq!(pod.get("/livez").unwrap().0, 200);
+        slowest = slowest.max(asked.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    askers.into_iter().for_each(|asker| asker.join().unwrap());
+    println!("/livez beside /metrics: {slowest:?} at most");
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     assert_eq!(pod.stop().0, 0);
 }
 

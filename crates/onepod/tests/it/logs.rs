@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 
+use crate::endpoint::control;
 use crate::pod::{Services, until};
 
 const LINES: u64 = 100_000;
@@ -62,7 +63,7 @@ fn long_lines_are_split_and_broken_ones_replaced_and_severities_kept() {
     assert_eq!(lengths, [16_384, 16_384, 40_000 - 2 * 16_384]);
     for line in [
         "INFO  a  b\u{fffd}d",
-        "INFO  a  \u{1b}[31mred\u{1b}[0m",
+        "ERROR a  red",
         "ERROR a  [Z0][ONE][E]: it failed",
         "INFO  a  no newline",
     ] {
@@ -118,6 +119,103 @@ fn a_log_file_is_followed_from_its_end_across_truncation_and_rotation() {
             "{line:?} in {output}"
         );
     }
+}
+
+#[test]
+fn what_a_service_puts_where_its_logs_are_stops_nobody() {
+    let services = Services::new();
+    let logs = services.directory().join("logs");
+    fs::create_dir(&logs).unwrap();
+    fs::write(services.directory().join("key"), "a private line\n").unwrap();
+    let script = "cd logs; mkfifo web1.log; ln -s ../key web2.log; ln -s /dev/zero web3.log; mkdir web4.log
+        echo a line of a file > web5.log; touch ../ready-$NAME; sleep 1000";
+    let pod = services
+        .script(
+            "web",
+            script,
+            &format!("logs = [\"{}/web*.log\"]", logs.display()),
+        )
+        .start();
+    pod.until_ok("/startupz");
+    until("the file's line", || {
+        pod.shown().contains("web  a line of a file").then_some(())
+    });
+    pod.until_ok("/livez");
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0, "{output}");
+    for (name, reason) in [
+        ("web1.log", "it is a FIFO, not a regular file"),
+        ("web2.log", "it is a link that leads out of its directory"),
+        ("web3.log", "it is a link that leads out of its directory"),
+        ("web4.log", "it is a directory, not a regular file"),
+    ] {
+        let said = output
+            .lines()
+            .filter(|line| line.ends_with(&format!("{name} is not followed: {reason}")));
+        assert_eq!(said.count(), 1, "{name} in {output}");
+    }
+    assert!(!output.contains("private"), "{output}");
+}
+
+#[test]
+fn no_service_can_forge_a_line_or_reach_the_terminal() {
+    let script = "printf 'x\\r2026-11-23T14:00:00.123Z ERROR onepod  forged\\n'
+        printf '\\033]52;c;aGk=\\007 \\302\\233 \\342\\200\\256txt\\n'
+        printf '\\033[31m Error: refused \\033[0m\\n\\033[33m slow \\033[0m\\n'; echo end; touch ready-$NAME; sleep 1000";
+    for format in ["text", "json"] {
+        let pod = Services::new()
+            .environment("ONEPOD_LOG_FORMAT", format)
+            .script("evil", script, "")
+            .start();
+        pod.until_ok("/startupz");
+        until("the last line", || {
+            pod.shown().lines().any(|line| line.contains("end")).then_some(())
+        });
+        let (_, logs) = control(&pod, &["logs", "evil"]);
+        let (_, output) = pod.stop();
+        for text in [&output, &logs] {
+            let control = |char: char| (char.is_control() && char != '\n') || char == '\u{202e}';
+            assert!(!text.contains(control), "{text:?}");
+        }
+        if format == "text" {
+            for line in [
+                "INFO  evil  x\\r2026-11-23T14:00:00.123Z ERROR onepod  forged",
+                "INFO  evil  \\u{1b}]52;c;aGk=\\u{7} \\u{9b} \\u{202e}txt",
+                "ERROR evil  Error: refused",
+                "WARN  evil  slow",
+            ] {
+                assert!(
+                    output.lines().any(|shown| shown.ends_with(line)),
+                    "{line} in {output}"
+                );
+            }
+        } else {
+            let record = output.lines().find(|line| line.contains("txt")).unwrap();
+            let record: serde_json::Value = serde_json::from_str(record).unwrap();
+            assert_eq!(record["message"], "\u{1b}]52;c;aGk=\u{7} \u{9b} \u{202e}txt");
+        }
+    }
+}
+
+#[test]
+fn what_outlives_its_service_costs_no_descriptors_for_ever() {
+    // Each run leaves a process behind that holds its output and has left its group.
+    let script = "setsid sleep 1000 & echo run; exit 1";
+    let pod = Services::new().script("leaver", script, "").good("a", "").start();
+    pod.until_ok("/readyz");
+    let descriptors = || pod.descriptors();
+    let before = descriptors();
+    for _ in 0..8 {
+        let _ = control(&pod, &["restart", "leaver"]);
+    }
+    until("the warning", || {
+        pod.shown()
+            .contains("the output of the oldest is closed")
+            .then_some(())
+    });
+    let after = descriptors();
+    assert!(after <= before + 2 * 6, "{before} descriptors became {after}");
+    assert_eq!(pod.stop().0, 0);
 }
 
 /// A service that prints two traces in pieces, and one that talks all the time.
@@ -205,9 +303,15 @@ fn a_secret_that_a_service_prints_reaches_nobody() {
         .start();
     pod.until_ok("/livez");
     let status = until("the last line of the one that ends", || {
-        let status = pod.status().to_string();
+        let (_, status) = control(&pod, &["status", "--json"]);
         status.contains("gave up with (secret)").then_some(status)
     });
+    // Whoever reaches the port hears states and onepod's own words.
+    let answers = ["/status", "/readyz", "/startupz"].map(|path| pod.get(path).unwrap().1);
+    assert!(
+        answers[0].contains("exit code 3") && !answers.concat().contains("gave up"),
+        "{answers:?}"
+    );
     until("the line of the file", || {
         pod.shown().contains("password (secret)").then_some(())
     });

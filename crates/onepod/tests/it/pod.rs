@@ -283,15 +283,13 @@ impl Pod {
         until(path, || self.get(path).filter(|(status, _)| *status == 200));
     }
 
-    /// What `/status` says of a service.
+    /// What `/status` says of a service; there are none while the pod only begins.
     pub(crate) fn service(&self, name: &str) -> serde_json::Value {
-        let status = self.status();
-        let services = status["services"].as_array().unwrap();
-        services
-            .iter()
-            .find(|service| service["name"] == name)
-            .unwrap()
-            .clone()
+        until("the services", || {
+            let status = self.status();
+            let services = status["services"].as_array()?;
+            services.iter().find(|service| service["name"] == name).cloned()
+        })
     }
 
     pub(crate) fn status(&self) -> serde_json::Value {
@@ -302,6 +300,14 @@ impl Pod {
     /// Signals PID 1 of the pod from outside, as a container engine does.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(until("PID 1", || self.process.child()), signal).unwrap();
+    }
+
+    /// How many descriptors PID 1 has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let init = until("PID 1", || self.process.child());
+        fs::read_dir(format!("/proc/{}/fd", init.as_raw_nonzero()))
+            .unwrap()
+            .count()
     }
 
     /// Signals a process by its number inside of the pod.

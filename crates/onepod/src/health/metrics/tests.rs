@@ -10,7 +10,8 @@ use super::*;
 use crate::board::{
     Board, DatabaseView, RemoteDifference, RemoteKind, RemotesReport, ServiceView, TimerState, TimerView,
 };
-use crate::health::usage::CpuCounters;
+use crate::health::liveness::EventLoop;
+use crate::health::usage::{CpuCounters, UsageCache};
 use crate::log::{Format, Log, Severity};
 use crate::reaper::Reaper;
 
@@ -25,6 +26,8 @@ fn sources(board: &Board) -> Sources {
         release: "/nowhere/release".into(),
         started_at: "2026-11-23T14:00:00.25Z".parse().unwrap(),
         cpu: CpuCounters::default(),
+        usage: UsageCache::default(),
+        event_loop: EventLoop::default(),
     }
 }
 

@@ -21,7 +21,7 @@ fn everything_that_is_known_is_on_the_page() {
         "<h1>OpenNebula 7.4.0 <span class=\"pill good\">ready</span></h1>",
         "onepod 0.4.0 · up 3h2m",
         "<th scope=\"row\">fireedge</th><td><span class=\"pill good\">ready</span>",
-        "Address already in use - bind(2) for &quot;0.0.0.0&quot;",
+        "<td colspan=\"8\">exit code 1 after 2.104 s</td>",
         "last run: killed by SIGKILL after 51.220 s",
         "held by this front-end",
         "7.2.0 (older at the start)",
@@ -40,6 +40,16 @@ fn everything_that_is_known_is_on_the_page() {
     }
     // Bytes that are sent to whoever looks.
     assert!(page.len() < 64 * 1024, "{}", page.len());
+}
+
+#[test]
+fn what_services_wrote_is_for_the_control_socket_alone() {
+    let status = status();
+    let json = |status: &Status| serde_json::to_string(status).unwrap();
+    let line = "Address already in use";
+    assert!(json(&status).contains(line));
+    assert!(!page(&status).contains(line));
+    assert!(!json(&status.without_lines()).contains(line));
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Login {
     }
 
     /// The login of a line `name:password`, split at the first colon, as oned reads it.
-    fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let (name, password) = line.trim_end().split_once(':')?;
         Self::new(name, password)
     }

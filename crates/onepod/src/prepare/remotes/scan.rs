@@ -1,7 +1,7 @@
 //! Looking at a tree: what stands where, with the stamps by which a later start knows a file again without reading it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::entry::{Content, Digest, Entry};
 use crate::prepare::files::{self, FileError, failed};
+use crate::regular::{self, Links};
 
 /// How many places are looked at before the event loop has its turn: a few milliseconds of work.
 const TURN: usize = 64;
@@ -147,7 +148,7 @@ fn stat(place: &Path) -> Result<Statx, FileError> {
 
 /// Reads a file of the user's or of a release; one that may not be read is [`Entry::Unreadable`].
 pub(super) async fn read(place: &Path, stamp: &Stamp) -> Result<Entry, FileError> {
-    let mut file = match File::open(place) {
+    let mut file = match regular::open(place, Links::Refuse) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(Entry::Unreadable),
         Err(error) => return Err(failed("read", place)(error)),

@@ -109,16 +109,31 @@ fn covers(patterns: &str, host: &str) -> bool {
             .any(|pattern| hit(pattern.trim_start_matches('!')))
 }
 
-/// Matching with `*` and `?`.
+/// Matching with `*` and `?`, in a time that grows with the product of the lengths: lines of the file may be anybody's.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) => {
-            matches(rest, text) || text.split_first().is_some_and(|(_, text)| matches(pattern, text))
+    let (mut at, mut place) = (0, 0);
+    // Behind the last `*`, and how much of the text it stands for so far ends there.
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(have) = text.get(place) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                at += 1;
+                star = Some((at, place));
+            }
+            Some(want) if *want == b'?' || want == have => {
+                at += 1;
+                place += 1;
+            }
+            _ => {
+                let Some((behind, end)) = &mut star else {
+                    return false;
+                };
+                *end += 1;
+                (at, place) = (*behind, *end);
+            }
         }
-        (Some((want, rest)), Some((have, text))) => (*want == b'?' || want == have) && matches(rest, text),
-        _ => false,
     }
+    pattern.iter().skip(at).all(|byte| *byte == b'*')
 }
 
 /// Whether `SALT|HASH` is the HMAC-SHA1 of the host's name with the salt as its key.
@@ -209,6 +224,30 @@ mod tests {
         ] {
             assert_eq!(kept(learned, pinned), stays, "{learned} / {pinned}");
         }
+    }
+
+    #[test]
+    fn patterns_match_as_in_openssh_and_cannot_take_for_ever() {
+        for (pattern, text, fits) in [
+            ("", "", true),
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abcb", false),
+            ("*.dc?", "h1.dc2", true),
+            ("**x*", "aax", true),
+            ("?", "", false),
+            ("a", "ab", false),
+            ("*ab", "aab", true),
+        ] {
+            assert_eq!(
+                matches(pattern.as_bytes(), text.as_bytes()),
+                fits,
+                "{pattern} {text}"
+            );
+        }
+        // With a try of all ways this would take longer than the universe is old.
+        assert!(!matches("*a".repeat(200).as_bytes(), &[b'a'; 150]));
+        assert!(!matches(("*a".repeat(60) + "b").as_bytes(), &[b'a'; 250]));
     }
 
     // Made by `ssh-keygen -H` for the name "kvm-host-1".

@@ -305,3 +305,61 @@ fn what_the_real_logrotate_does_loses_nothing() {
         assert_eq!(scene.came(), expected, "{way}");
     }
 }
+
+#[test]
+fn only_regular_files_of_the_directory_are_followed() {
+    let mut scene = Scene::new("a*.log", "");
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::write(outside.path(), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    let link = |target: &Path, name: &str| std::os::unix::fs::symlink(target, scene.path(name)).unwrap();
+    link(outside.path(), "a1.log");
+    link(Path::new("/dev/urandom"), "a2.log");
+    link(Path::new("../etc/passwd"), "a3.log");
+    link(Path::new("a5.log"), "a4.log");
+    link(Path::new("loop.log"), "a8.log");
+    link(Path::new("a8.log"), "loop.log");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        scene.path("a5.log"),
+        rustix::fs::FileType::Fifo,
+        mode,
+        0,
+    )
+    .unwrap();
+    fs::create_dir(scene.path("a6.log")).unwrap();
+    scene.append("target.txt", "through a link of the directory\n");
+    link(Path::new("target.txt"), "a7.log");
+    link(&scene.path("target.txt"), "a7-absolute.log");
+    scene.append("a9.log", "a file\n");
+    assert_eq!(scene.came(), ["through a link of the directory", "a file"]);
+    scene.append("target.txt", "more\n");
+    assert_eq!(scene.came().len(), 3);
+    let sources = scene.follower.lock();
+    let left_out: Vec<_> = sources[0]
+        .left_out
+        .paths
+        .iter()
+        .filter_map(|path| path.file_name())
+        .collect();
+    assert_eq!(
+        left_out,
+        [
+            "a1.log", "a2.log", "a3.log", "a4.log", "a5.log", "a6.log", "a8.log"
+        ]
+    );
+}
+
+#[test]
+fn a_limited_number_of_files_is_followed_and_a_limited_part_of_them_read_at_once() {
+    let mut scene = Scene::new("a*.log", "");
+    let chunk = "x".repeat(CHUNK - 1) + "\n";
+    for number in 100..100 + 2 * MAX_FILES {
+        scene.append(&format!("a{number}.log"), &chunk.repeat(4));
+    }
+    let came = scene.came().len();
+    assert!(came <= CATCH_UP, "{came}");
+    let sources = scene.follower.lock();
+    assert_eq!(sources[0].files.len(), MAX_FILES);
+    assert!(sources[0].left_out.paths.contains(scene.directory.path()));
+}

@@ -108,12 +108,14 @@ impl Run {
         }
     }
 
-    /// Takes what it has still written, once it has ended.
-    pub(super) fn close(&self) {
-        if let Doing::Process { captures, probe, .. } = &self.doing {
-            captures.iter().for_each(Capture::drain);
-            probe.iter().for_each(JoinHandle::abort);
-        }
+    /// Takes what it has still written, once it has ended; gives back the pipes that processes which it left behind hold.
+    pub(super) fn close(self) -> Vec<Capture> {
+        let Doing::Process { captures, probe, .. } = self.doing else {
+            return Vec::new();
+        };
+        captures.iter().for_each(Capture::drain);
+        probe.iter().for_each(JoinHandle::abort);
+        captures
     }
 }
 

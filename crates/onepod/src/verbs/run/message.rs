@@ -1,20 +1,23 @@
 //! The message that the pod leaves behind where Kubernetes shows it. Whoever may list pods can read it.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::log::visible::visible;
+use crate::regular::{self, Links};
 
 /// Where Kubernetes takes the last message of a container from.
 const TERMINATION_LOG: &str = "dev/termination-log";
 
 /// Leaves the last message; elsewhere than in Kubernetes there is no such file, and none is made.
 pub(super) fn leave(root: &Path, message: &str) {
-    if let Ok(mut file) = OpenOptions::new()
-        .write(true)
-        .truncate(true)
-        .open(root.join(TERMINATION_LOG))
-    {
-        let _ = file.write_all(message.as_bytes());
+    let path = root.join(TERMINATION_LOG);
+    if let Ok(mut file) = regular::open_with(&path, Links::Follow, OFlags::WRONLY) {
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.write_all(visible(message).as_bytes()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Aligned columns that fit a width: what is less important goes first, and the last column is broken into lines.
 
 use super::terminal::View;
+use crate::log::visible::visible;
 
 /// The last column has at least this much room, in letters, before another column has to go.
 const REMARK: usize = 24;
@@ -45,13 +46,7 @@ pub(super) fn paint(text: &str, colour: Colour, view: View) -> String {
 
 /// Text that moves no cursor and changes no colour, whoever wrote it.
 pub(super) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|char| match char {
-            '\t' | '\n' => ' ',
-            char if char.is_control() => char::REPLACEMENT_CHARACTER,
-            char => char,
-        })
-        .collect()
+    visible(&text.replace(['\t', '\n'], " ")).into_owned()
 }
 
 /// One cell.
@@ -247,6 +242,6 @@ mod tests {
     fn long_words_are_broken_and_what_moves_a_cursor_is_not_printed() {
         assert_eq!(wrap("ab cdefghij k", 4), ["ab", "cdef", "ghij", "k"]);
         assert_eq!(wrap("", 4), [""]);
-        assert_eq!(cell("a\u{1b}[2Jb\nc\u{9b}d").text, "a\u{fffd}[2Jb c\u{fffd}d");
+        assert_eq!(cell("a\u{1b}[2Jb\nc\u{9b}d").text, "a\\u{1b}[2Jb c\\u{9b}d");
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::table::{Cell, Colour, Table, cell, coloured, harmless, paint, wrap};
 use super::terminal::View;
-use crate::board::status::{Phase, Status};
+use crate::board::status::{Phase, Status, with_line};
 use crate::board::{DatabaseLock, ServiceState, ServiceView, StageState, TimerState, UnitKind};
 use crate::format::{count, mebibytes, seconds, span};
 
@@ -82,7 +82,7 @@ fn state(state: ServiceState) -> Cell {
 }
 
 fn remark(service: &ServiceView) -> Cell {
-    match (&service.cause, &service.last_exit) {
+    match (service.cause_with_line(), &service.last_exit) {
         (Some(cause), _) => cell(cause),
         (None, Some(exit)) => coloured(format!("last run: {exit}"), Colour::Dim),
         (None, None) => cell(""),
@@ -270,7 +270,7 @@ fn errors(status: &Status, now: Timestamp, view: View) -> String {
             cell(format!("{} ago", span(now.duration_since(error.time)))),
             cell(&error.source),
             cell(error.times.to_string()),
-            cell(&error.text),
+            cell(with_line(&error.text, error.last_line.as_deref())),
         ]);
     }
     text(&table, view)

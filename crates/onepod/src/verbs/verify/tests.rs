@@ -1,5 +1,6 @@
 //! Scenarios of `onepod verify` against small servers on loopback that answer as the real ones were seen to.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
