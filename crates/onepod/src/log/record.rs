@@ -20,8 +20,6 @@ const NODE_HEAD: usize = 16;
 
 /// Takes what comes out.
 pub(crate) trait Sink {
-    /// One line as soon as it is complete, without its own time.
-    fn line(&mut self, message: &[u8]);
     /// One record, its lines parted by `\n`.
     fn record(&mut self, severity: Severity, message: &[u8]);
 }
@@ -123,7 +121,6 @@ impl Record {
     fn take(&mut self, line: &[u8], sink: &mut impl Sink) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let shape = shape(line);
-        sink.line(shape.message);
         let next = if shape.logged {
             None
         } else {

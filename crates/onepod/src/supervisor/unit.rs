@@ -284,7 +284,7 @@ impl Supervised {
         let mut text = format!(
             "{}: ended {failures} times in a row without {missing}; the last time: {}",
             self.name(),
-            self.last_exit()
+            self.cause.as_deref().unwrap_or(self.last_exit())
         );
         let mut room = LAST_LINES;
         let mut lines: Vec<&str> = Vec::new();
