@@ -32,6 +32,11 @@ volume and as any user.
 ";
 
 const CONFIG: &str = "
+Of the container's other variables the services get `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` (also in lower case),
+`SSL_CERT_FILE`, `SSL_CERT_DIR`, `NODE_EXTRA_CA_CERTS`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `AWS_CA_BUNDLE`, `TZ`, `LANG`,
+`LANGUAGE`, `LC_ALL` and `LC_CTYPE`. With a proxy, `localhost`, `127.0.0.1` and `::1` are added to what is reached without it. The
+log names the variables that are passed and those that are not; what services.toml says wins.
+
 ## The file of `ONEPOD_CONFIG`
 
 A YAML file with a section for each of OpenNebula's configuration files. A value is written into the vendor's file of the

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::{EXIT_USAGE, complain};
 use crate::board::{Board, Phase};
+use crate::environment::Inherited;
 use crate::health::usage::CpuCounters;
 use crate::health::{self, Sources, control};
 use crate::identity::Identity;
@@ -158,7 +159,9 @@ impl Pod {
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
         let logs = paths.log();
         let identity = Identity::find(&paths).map_err(BeginError::Identity)?;
-        let time_zone = env::var("TZ").ok().filter(|zone| !zone.is_empty());
+        let inherited = Inherited::of(env::vars_os());
+        log.hide(inherited.secrets());
+        report_environment(&inherited);
         let (handle, commands) = handle::channel();
         match control::bind(&paths.control()) {
             Ok(socket) => drop(tokio::spawn(control::serve(socket, sources, handle.clone()))),
@@ -176,7 +179,7 @@ impl Pod {
                 log,
                 board,
                 paths,
-                time_zone,
+                inherited,
                 identity,
                 builtins: Builtins::new().with("rotate-logs", move || rotate::run(logs.clone())),
                 clock: Clock::system(),
@@ -264,6 +267,20 @@ impl Pod {
             async move { reconciler.run().await }
         });
         watches
+    }
+}
+
+/// Says which variables of the container reach the services and which do not, by name.
+fn report_environment(inherited: &Inherited) {
+    let passed: Vec<String> = inherited.names().collect();
+    if !passed.is_empty() {
+        tracing::info!("environment: passed to the services: {}", passed.join(", "));
+    }
+    if !inherited.ignored().is_empty() {
+        tracing::warn!(
+            "environment: not passed to the services, which have an environment of their own: {}",
+            inherited.ignored().join(", ")
+        );
     }
 }
 
