@@ -17,6 +17,7 @@ pub mod files;
 pub mod layout;
 mod lock;
 mod migrate;
+pub(crate) mod mounts;
 mod remotes;
 pub mod render;
 #[cfg(test)]

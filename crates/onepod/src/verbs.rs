@@ -10,6 +10,7 @@ use crate::supervisor::beat;
 pub mod check;
 pub mod discover;
 mod kubernetes;
+pub mod layout;
 pub mod logs;
 pub mod probe;
 pub mod restart;
@@ -28,6 +29,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
     match cli.verb {
         Verb::Run(args) => block_on(run::run(args)),
         Verb::Check(args) => check::run(args),
+        Verb::Layout(args) => block_on(layout::run(args)),
         Verb::Schema => schema::run(),
         Verb::Probe(args) => block_on(probe::run(args)),
         Verb::Status(args) => block_on(status::run(args)),

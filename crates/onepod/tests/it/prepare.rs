@@ -5,5 +5,6 @@ pub(crate) mod front;
 mod lock;
 mod mariadb;
 mod migrate;
+mod mounts;
 mod program;
 mod volume;

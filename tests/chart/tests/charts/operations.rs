@@ -273,6 +273,34 @@ fn in_maintenance_nothing_runs_and_nobody_is_sent_there() {
 }
 
 #[test]
+fn a_mount_inside_of_a_volume_finds_its_directory_made_by_oneadmin() {
+    let mounted = |paths: &[&str]| {
+        let mounts: Vec<Value> = paths
+            .iter()
+            .map(|path| json!({"name": "x", "mountPath": path}))
+            .collect();
+        let objects = render(&json!({"extraVolumes": [{"name": "x", "emptyDir": {}}], "extraVolumeMounts": mounts}));
+        find(&objects, "StatefulSet", "opennebula").pod().unwrap()["initContainers"].clone()
+    };
+    for path in ["/var/lib/one/datastores/100", "/etc/one/auth/ldap_auth.conf"] {
+        let containers = mounted(&["/srv/other", path]);
+        let layout = &containers[0];
+        assert_eq!((&layout["name"], &layout["args"]), (&json!("layout"), &json!(["layout"])));
+        assert_eq!(
+            layout["volumeMounts"],
+            json!([
+                {"name": "data", "mountPath": "/var/lib/one"},
+                {"name": "etc", "mountPath": "/etc/one"},
+            ])
+        );
+        assert_eq!(layout["securityContext"]["readOnlyRootFilesystem"], true);
+        assert_eq!(containers.as_array().unwrap().len(), 1);
+    }
+    assert!(mounted(&["/srv/other", "/var/lib/onedata"]).is_null());
+    assert!(mounted(&[]).is_null());
+}
+
+#[test]
 fn debugging_asks_for_every_detail_where_nothing_else_is_said() {
     let objects = render(&json!({"debug": true, "config": {"monitord": {"LOG/DEBUG_LEVEL": 1}}}));
     let file = find(&objects, "ConfigMap", "opennebula-overrides").text("/data/config.yaml");
