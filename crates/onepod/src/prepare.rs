@@ -105,6 +105,9 @@ pub async fn prepare(
     let mut found = database::open(settings.clone(), paths, board, &stage, volume).await;
     if !migrate::cut_off(paths).map_err(PrepareError::Migrate)? {
         database::admit(&found.class, &found.settings, paths).map_err(PrepareError::Database)?;
+        if found.oneadmin() == database::Oneadmin::Missing {
+            render::admit_empty(&found.settings).map_err(PrepareError::Render)?;
+        }
     }
     stage.done();
 

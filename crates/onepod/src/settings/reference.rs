@@ -47,9 +47,15 @@ release that runs, beside the comments and values that are there already; the re
   a vector or completes it: `VM_MAD[NAME=dummy]: {EXECUTABLE: one_vmm_dummy, TYPE: xml}`.
 - In the servers' YAML files keys are nested or written as paths: `log: {level: 3}` or `log/level: 3`. Maps are added to
   what is there, lists replace it. The colons of Ruby's symbols can be left out.
+- Where a file has several vectors of a name (`VM_MAD`, `TM_MAD_CONF`), a key without a selection is refused, and the
+  message has their names.
+- A list replaces the vendor's, and so does a driver's `ARGUMENTS`: repeat what is to stay. A warning names every entry
+  that is removed.
 - A section that is not in this list is a mistake, and so is a value of the wrong type. A key that is not in this list is
   written all the same; where the release does not have it either, a warning says so.
 - A key that a setting or the image decides cannot be set; the tables say what to use instead.
+- A file that is mounted below `/etc/one` is never written. It is used if it has what the settings say, and refused with
+  the keys that it lacks otherwise.
 
 ```yaml
 oned:

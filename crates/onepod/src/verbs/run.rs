@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use one_xmlrpc::Endpoint;
 use tokio::task::JoinSet;
 
-use super::{EXIT_USAGE, complain};
+use super::{EXIT_USAGE, check, complain};
 use crate::board::{Board, Phase};
 use crate::environment::Inherited;
 use crate::health::usage::CpuCounters;
@@ -73,6 +73,9 @@ pub async fn run(args: Args) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
+    if let Err(message) = check::rendered(&settings, &paths) {
+        return refuse(&paths, &message);
+    }
     let pod = match Pod::begin(&settings, paths).await {
         Ok(pod) => pod,
         Err(error) => return fail(&error.to_string()),

@@ -224,3 +224,73 @@ fn a_whole_folder_of_datastores_can_be_mounted() {
     process.signal(Signal::TERM);
     assert_eq!(until("the end of onepod", || process.exit()), 0);
 }
+
+const ONED: Mount<'_> = ("mounted/oned.conf", "etc/one/oned.conf");
+
+/// Puts a file that can be mounted.
+fn mounted(front: &Front, name: &str, content: &str) {
+    let path = front.dir.path().join("mounted").join(name);
+    fs::write(path, content).unwrap();
+}
+
+#[test]
+fn a_mounted_oned_conf_that_lacks_the_settings_is_refused_before_anything_is_written() {
+    let Some(front) = front() else { return };
+    mounted(
+        &front,
+        "oned.conf",
+        "LOG = [ SYSTEM = \"file\" ]\nDB = [ BACKEND = \"mysql\" ]\n",
+    );
+    for verb in ["run", "check", "check --diff"] {
+        let (mut command, _) = pod(&front, &[ONED], verb);
+        let path = front.dir.path().join("stderr");
+        command
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&path).unwrap());
+        let (mut process, _) = Process::start(&mut command);
+        assert_eq!(until("the end of onepod", || process.exit()), 64, "{verb}");
+        let text = fs::read_to_string(path).unwrap();
+        for part in [
+            "oned.conf is mounted into the pod",
+            "HOSTNAME, DB/BACKEND",
+            "config.oned of the chart",
+        ] {
+            assert!(text.contains(part), "{verb}: {part} is not in\n{text}");
+        }
+    }
+    assert!(!front.exists(".one"), "something was written");
+}
+
+#[test]
+fn a_mounted_oned_conf_that_has_what_the_settings_say_is_used() {
+    let Some(front) = front() else { return };
+    let content = "HOSTNAME = \"one\"\nLOG = [ SYSTEM = \"file\" ]\nDB = [ BACKEND = \"sqlite\" ]\n# mine\n";
+    mounted(&front, "oned.conf", content);
+    start(&front, &[ONED], |root| {
+        assert_eq!(
+            fs::read_to_string(root.join("etc/one/oned.conf")).unwrap(),
+            content
+        );
+        assert!(root.join("etc/one/monitord.conf").is_file());
+    });
+}
+
+#[test]
+fn a_mounted_file_of_a_server_is_refused_when_a_value_would_have_to_be_written_into_it() {
+    let Some(front) = front() else { return };
+    mounted(&front, "oneflow-server.conf", ":host: 127.0.0.1\n:port: 2474\n");
+    let (mut command, _) = pod(
+        &front,
+        &[("mounted/oneflow-server.conf", "etc/one/oneflow-server.conf")],
+        "check",
+    );
+    let path = front.dir.path().join("stderr");
+    command.stderr(fs::File::create(&path).unwrap());
+    let (code, _) = output(&mut command);
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(code, 64, "{text}");
+    assert!(
+        text.contains("cannot write the address to listen on into it"),
+        "{text}"
+    );
+}
