@@ -261,7 +261,9 @@ fn in_maintenance_nothing_runs_and_nobody_is_sent_there() {
     let container = front_end(&objects);
     let command = container["command"].to_string();
     assert!(
-        command.contains("sleep infinity") && command.contains("trap 'exit 0' TERM"),
+        command.contains("sleep infinity")
+            && command.contains("trap 'exit 0' TERM")
+            && command.contains("onepod render"),
         "{command}"
     );
     assert_eq!(

@@ -294,3 +294,24 @@ fn a_mounted_file_of_a_server_is_refused_when_a_value_would_have_to_be_written_i
         "{text}"
     );
 }
+
+#[test]
+fn for_maintenance_the_configuration_is_written_and_nothing_is_started() {
+    let Some(front) = front() else { return };
+    let (code, text) = output(&mut pod(&front, &[], "render").0);
+    assert_eq!(code, 0, "{text}");
+    let oned = fs::read_to_string(front.paths.oned_conf()).unwrap();
+    assert!(
+        oned.contains("HOSTNAME = \"one\"") && oned.contains("BACKEND = \"sqlite\""),
+        "{oned}"
+    );
+    // Beside a front-end it does nothing.
+    start(&front, &[], |_| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
+        command.arg("render").arg("--root").arg(front.dir.path());
+        command.env("OPENNEBULA_HOSTNAME", "other").stderr(Stdio::null());
+        let (code, _) = output(&mut command);
+        assert_eq!(code, 1);
+        assert_eq!(fs::read_to_string(front.paths.oned_conf()).unwrap(), oned);
+    });
+}
