@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use crate::settings;
+use crate::settings::{self, overrides::mask};
 
 /// The variables that are passed on, unless they are empty; proxies also in lower case.
 const PASSED: [&str; 11] = [
@@ -97,7 +97,7 @@ impl Inherited {
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         let values = self.passed.iter().map(|(_, value)| value.to_string_lossy());
-        values.filter_map(|value| password(&value)).collect()
+        values.filter_map(|value| mask::password(&value)).collect()
     }
 }
 
@@ -149,14 +149,6 @@ fn except_own_addresses(passed: &mut BTreeMap<OsString, OsString>) {
         );
         passed.insert(name.into(), hosts.join(",").into());
     }
-}
-
-/// The password in a URL `http://user:password@host`.
-fn password(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
-    let (login, _) = rest.rsplit_once('@')?;
-    let (_, password) = login.split_once(':')?;
-    (!password.is_empty()).then(|| password.to_owned())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::paths::Paths;
 use crate::reaper::Reaper;
 use crate::settings::Settings;
 
+mod capacity;
 mod copy;
 pub(crate) mod credentials;
 pub(crate) mod database;
@@ -25,6 +26,7 @@ pub(crate) mod scratch;
 pub(crate) mod ssh;
 mod tool;
 
+pub use capacity::CapacityError;
 pub use credentials::CredentialsError;
 pub use database::DatabaseError;
 pub use files::FileError;
@@ -46,6 +48,9 @@ pub enum PrepareError {
     /// The database is none to start with.
     #[error("database: {0}")]
     Database(#[source] DatabaseError),
+    /// The database server allows too few connections.
+    #[error("database: {0}")]
+    Capacity(#[source] CapacityError),
     /// The database is not as this image needs it, and could not be brought there.
     #[error("migrate: {0}")]
     Migrate(#[source] MigrateError),
@@ -109,6 +114,9 @@ pub async fn prepare(
             render::admit_empty(&found.settings).map_err(PrepareError::Render)?;
         }
     }
+    capacity::admit(&found.settings)
+        .await
+        .map_err(PrepareError::Capacity)?;
     stage.done();
 
     // Before anything runs the vendor's database tool, which reads oned.conf.

@@ -43,6 +43,7 @@ pub(crate) async fn volumes(paths: &Paths, stage: &Stage) -> Result<(), FileErro
             ));
         }
     }
+    files::writable(&paths.vms())?;
     for path in [paths.auth_dir(), paths.ssh_dir(), paths.own_data()] {
         files::private_directory(&path)?;
     }
@@ -84,6 +85,8 @@ fn volume_directories(paths: &Paths) -> Result<Vec<(PathBuf, u32)>, FileError> {
         (paths.ssh_dir(), 0o700),
         (paths.own_data(), 0o700),
         (paths.remotes(), 0o755),
+        (paths.backups(), 0o700),
+        (paths.dumps(), 0o700),
     ];
     if paths.datastores().is_dir() && !mounts::is_leftover(&paths.datastores()) {
         for name in files::names(&paths.datastores())? {

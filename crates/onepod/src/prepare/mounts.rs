@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_of_ours_is_no_leftover() {
+    fn a_directory_of_onepods_own_user_stays() {
         let dir = TempDir::new().unwrap();
         fs::create_dir(dir.path().join("100")).unwrap();
         assert!(!is_leftover(dir.path()) && !is_leftover(&dir.path().join("absent")));

@@ -24,7 +24,7 @@ use oned_conf::{Document, EditError};
 use serde_json::{Map, Value};
 
 mod attributes;
-mod mask;
+pub(crate) mod mask;
 mod place;
 mod tree;
 
@@ -294,6 +294,26 @@ impl Overrides {
             );
         }
         rows
+    }
+
+    /// Values that are secrets, and the passwords in URLs: for the log, which hides them.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let secret = |file: &File, name: &str, value: &str| {
+            if is_secret(file, name) {
+                Some(value.to_owned())
+            } else {
+                mask::password(value)
+            }
+        };
+        let mut found = Vec::new();
+        for section in &self.sections {
+            let values = section.attributes.iter().flat_map(Override::values);
+            found.extend(values.filter_map(|(place, value)| secret(section.file, &place.plain(), value)));
+            let leaves = section.leaves.iter();
+            found.extend(leaves.filter_map(|leaf| secret(section.file, &leaf.name(), leaf.value.as_str()?)));
+        }
+        found
     }
 
     /// The same with secrets hidden.

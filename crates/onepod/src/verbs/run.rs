@@ -163,7 +163,12 @@ impl Pod {
         let logs = paths.log();
         let identity = Identity::find(&paths).map_err(BeginError::Identity)?;
         let inherited = Inherited::of(env::vars_os());
-        log.hide(inherited.secrets());
+        log.hide(
+            inherited
+                .secrets()
+                .into_iter()
+                .chain(settings.overrides().secrets()),
+        );
         report_environment(&inherited);
         let (handle, commands) = handle::channel();
         match control::bind(&paths.control()) {

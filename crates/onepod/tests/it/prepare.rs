@@ -1,5 +1,6 @@
 //! Scenarios of a start's stages: a volume and an image in a directory, real databases, the real program.
 
+mod capacity;
 mod database;
 pub(crate) mod front;
 mod lock;

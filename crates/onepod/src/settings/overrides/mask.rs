@@ -74,6 +74,14 @@ fn without_logins(text: &str) -> String {
     shown
 }
 
+/// The password in a URL `http://user:password@host`.
+pub(crate) fn password(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let (login, _) = rest.rsplit_once('@')?;
+    let (_, password) = login.split_once(':')?;
+    (!password.is_empty()).then(|| password.to_owned())
+}
+
 /// The same for every text in a value of a YAML file.
 pub(super) fn of_yaml(value: &Value) -> Value {
     match value {

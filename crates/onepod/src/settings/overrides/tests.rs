@@ -263,6 +263,7 @@ fn secrets_in_the_middle_of_values_are_hidden_too() {
         !shown.contains("hunter2") && shown.contains("http://***@proxy:3128"),
         "{shown}"
     );
+    assert_eq!(overrides.secrets(), ["hunter2", "hunter2", "hunter2"]);
     let wrong = mistakes("oned:\n  ONEGATE_ENDPOINT: \"htp://u:hunter2@gate.example\"\n").concat();
     assert!(!wrong.contains("hunter2"), "{wrong}");
 }

@@ -103,6 +103,7 @@ fn owner(path: &Path) -> u32 {
 
 const DATASTORE: Mount<'_> = ("mounted/folder", "var/lib/one/datastores/100");
 const LDAP: Mount<'_> = ("mounted/file", "etc/one/auth/ldap_auth.conf");
+const BACKUP: Mount<'_> = ("mounted/folder", "var/lib/one/backups/restic");
 const HOOK: Mount<'_> = ("mounted/file", "var/lib/one/remotes/hooks/ft/fence_host.sh");
 
 #[test]
@@ -111,8 +112,15 @@ fn mounts_work_on_a_volume_that_was_laid_out_before() {
     layout(&front);
     // The second time is a restart of the container in its pod.
     for _ in 0..2 {
-        start(&front, &[DATASTORE, LDAP, HOOK], |root| {
-            for directory in ["datastores", "datastores/0", "datastores/1", "remotes/hooks/ft"] {
+        start(&front, &[DATASTORE, LDAP, HOOK, BACKUP], |root| {
+            for directory in [
+                "datastores",
+                "datastores/0",
+                "datastores/1",
+                "remotes/hooks/ft",
+                "backups",
+                "backups/db",
+            ] {
                 let path = root.join("var/lib/one").join(directory);
                 assert_eq!(owner(&path), ONEADMIN, "{}", path.display());
             }
