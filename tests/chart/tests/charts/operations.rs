@@ -281,13 +281,17 @@ fn a_mount_inside_of_a_volume_finds_its_directory_made_by_oneadmin() {
             .iter()
             .map(|path| json!({"name": "x", "mountPath": path}))
             .collect();
-        let objects = render(&json!({"extraVolumes": [{"name": "x", "emptyDir": {}}], "extraVolumeMounts": mounts}));
+        let objects =
+            render(&json!({"extraVolumes": [{"name": "x", "emptyDir": {}}], "extraVolumeMounts": mounts}));
         find(&objects, "StatefulSet", "opennebula").pod().unwrap()["initContainers"].clone()
     };
     for path in ["/var/lib/one/datastores/100", "/etc/one/auth/ldap_auth.conf"] {
         let containers = mounted(&["/srv/other", path]);
         let layout = &containers[0];
-        assert_eq!((&layout["name"], &layout["args"]), (&json!("layout"), &json!(["layout"])));
+        assert_eq!(
+            (&layout["name"], &layout["args"]),
+            (&json!("layout"), &json!(["layout"]))
+        );
         assert_eq!(
             layout["volumeMounts"],
             json!([
