@@ -137,6 +137,7 @@ async fn the_way_back(world: &World) -> Result<()> {
     let (section, _) = section.split_once("\n## ").unwrap_or((section, ""));
     let commands: Vec<&str> = section
         .lines()
+        .filter(|line| line.starts_with("kubectl "))
         .filter_map(|line| line.split_once("exec opennebula-0 -- "))
         .map(|(_, command)| command)
         .collect();
