@@ -80,6 +80,13 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* Not empty where something is mounted below a volume that onepod fills. */}}
+{{- define "opennebula.innerMounts" -}}
+{{- range include "opennebula.tpl" (dict "root" . "value" (.Values.extraVolumeMounts | default list)) | fromYamlArray -}}
+{{- if regexMatch "^/+(var/+lib|etc)/+one/+[^/]" (toString .mountPath) }}yes{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What a pod is allowed, where it may run, and what its images need: the same for the front-end, the Job and the test. */}}
 {{- define "opennebula.podBasics" -}}
 enableServiceLinks: false

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::verbs::{EXIT_USAGE, check, discover, logs, probe, restart, run, secrets, status, verify};
+use crate::verbs::{
+    EXIT_USAGE, check, discover, layout, logs, probe, render, restart, run, secrets, status, verify,
+};
 
 /// PID 1 of the OpenNebula image: prepares the front-end, supervises its services, and answers for their health
 #[derive(Debug, Parser)]
@@ -59,6 +61,34 @@ Examples:
   onepod check --diff
   kubectl exec opennebula-0 -- onepod check")]
     Check(check::Args),
+    /// Make the directories and files of the volumes before anything is mounted in them (the chart's init container)
+    #[command(after_help = "\
+For a mount whose parent directories do not exist, such as /var/lib/one/datastores/100 on a fresh volume or a single file
+below /etc/one/auth, the container runtime makes them as root, and onepod cannot write there. Run this before, in an
+init container with the same volumes at /var/lib/one and /etc/one and without that mount. It may be repeated.
+
+Exit codes:
+   0  everything is in place
+   1  something could not be made: the reason is on standard error
+
+Examples:
+  onepod layout
+  docker run --rm -v one:/var/lib/one pablodelarco/opennebula layout")]
+    Layout(layout::Args),
+    /// Write OpenNebula's configuration files and start nothing (maintenance)
+    #[command(after_help = "\
+The vendor's tools read the database's address and password from /etc/one/oned.conf. This writes the files below /etc/one as
+`onepod run` would, and does nothing while a front-end runs in the container.
+
+Exit codes:
+   0  the files are written
+   1  they cannot be written, or a front-end runs: the reason is on standard error
+  64  settings that cannot be used, every mistake named; nothing was written
+
+Examples:
+  onepod render
+  onepod render && onedb fsck --dry")]
+    Render(render::Args),
     /// Print the JSON Schema of the file with values for OpenNebula's configuration
     #[command(after_help = "\
 Editors and the chart check the file with it while it is written.

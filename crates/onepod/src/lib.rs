@@ -4,6 +4,7 @@
 
 pub mod board;
 pub mod cli;
+pub mod environment;
 pub mod format;
 pub mod health;
 pub mod http;

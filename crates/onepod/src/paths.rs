@@ -58,10 +58,16 @@ impl Paths {
         self.data().join("one.db")
     }
 
+    /// What is kept for a restore.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.data().join("backups")
+    }
+
     /// Dumps of the database, made before it is migrated.
     #[must_use]
     pub fn dumps(&self) -> PathBuf {
-        self.data().join("backups/db")
+        self.backups().join("db")
     }
 
     /// Drivers and probes of OpenNebula, of the packages and of the user.

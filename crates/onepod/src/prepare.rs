@@ -10,6 +10,7 @@ use crate::paths::Paths;
 use crate::reaper::Reaper;
 use crate::settings::{Database, Settings};
 
+mod capacity;
 mod copy;
 pub(crate) mod credentials;
 pub(crate) mod database;
@@ -17,6 +18,7 @@ pub mod files;
 pub mod layout;
 mod lock;
 mod migrate;
+pub(crate) mod mounts;
 mod remotes;
 pub mod render;
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub(crate) mod scratch;
 pub(crate) mod ssh;
 mod tool;
 
+pub use capacity::CapacityError;
 pub use credentials::CredentialsError;
 pub use database::DatabaseError;
 pub(crate) use database::confirm_bootstrap;
@@ -55,6 +58,9 @@ pub enum PrepareError {
         /// Why there is no lock.
         reason: String,
     },
+    /// The database server allows too few connections.
+    #[error("database: {0}")]
+    Capacity(#[source] CapacityError),
     /// The database is not as this image needs it, and could not be brought there.
     #[error("migrate: {0}")]
     Migrate(#[source] MigrateError),
@@ -126,8 +132,17 @@ pub async fn prepare(
 
     let stage = board.stage("database");
     let mut found = database::open(settings.clone(), paths, board, &stage, volume).await;
-    if !migrate::cut_off(paths).map_err(PrepareError::Migrate)? {
+    let cut_off = migrate::cut_off(paths).map_err(PrepareError::Migrate)?;
+    if !cut_off {
         database::admit(&found.class, &found.settings, paths).map_err(PrepareError::Database)?;
+        if found.oneadmin() == database::Oneadmin::Missing {
+            render::admit_empty(&found.settings).map_err(PrepareError::Render)?;
+        }
+    }
+    capacity::admit(&found.settings)
+        .await
+        .map_err(PrepareError::Capacity)?;
+    if !cut_off {
         found
             .begin_bootstrap(paths, &stage)
             .await

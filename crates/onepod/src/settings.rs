@@ -358,6 +358,11 @@ fn settle_in(
     resolve::resolve(&raw, &source, mistakes)
 }
 
+/// Whether a variable of that name is a setting, or would be if it were spelled right.
+pub(crate) fn is_setting(name: &std::ffi::OsStr) -> bool {
+    raw::concerns(name)
+}
+
 /// Whether a variable stands in OpenNebula's files since the start and is not read again.
 fn is_read_once(variable: &str) -> bool {
     let setting = variable.strip_suffix("_FILE").unwrap_or(variable);

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::board::{Board, Phase, PlanView, UnitKind};
+use crate::environment::Inherited;
 use crate::identity::Identity;
 use crate::log::Log;
 use crate::paths::Paths;
@@ -52,8 +53,8 @@ pub struct Means {
     pub board: Board,
     /// Where sockets and credentials lie.
     pub paths: Paths,
-    /// The time zone of the units, if one is set (`TZ`).
-    pub time_zone: Option<String>,
+    /// What the units get of the container's environment.
+    pub inherited: Inherited,
     /// Who the units take their user for.
     pub identity: Identity,
     /// What tasks and timers may call.

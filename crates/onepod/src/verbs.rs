@@ -11,8 +11,10 @@ use crate::supervisor::beat;
 pub mod check;
 pub mod discover;
 mod kubernetes;
+pub mod layout;
 pub mod logs;
 pub mod probe;
+pub mod render;
 pub mod restart;
 pub mod run;
 pub mod schema;
@@ -29,6 +31,8 @@ pub fn dispatch(cli: Cli) -> ExitCode {
     match cli.verb {
         Verb::Run(args) => block_on(run::run(args)),
         Verb::Check(args) => check::run(args),
+        Verb::Layout(args) => block_on(layout::run(args)),
+        Verb::Render(args) => block_on(render::run(args)),
         Verb::Schema => schema::run(),
         Verb::Probe(args) => block_on(probe::run(args)),
         Verb::Status(args) => block_on(status::run(args)),

@@ -21,8 +21,6 @@ const NODE_HEAD: usize = 16;
 
 /// Takes what comes out.
 pub(crate) trait Sink {
-    /// One line as soon as it is complete, without its own time.
-    fn line(&mut self, message: &[u8]);
     /// One record, its lines parted by `\n`.
     fn record(&mut self, severity: Severity, message: &[u8]);
 }
@@ -134,7 +132,6 @@ impl Record {
     }
 
     fn add(&mut self, line: &[u8], shape: &Shape<'_>, sink: &mut impl Sink) {
-        sink.line(shape.message);
         let next = if shape.logged {
             None
         } else {

@@ -124,6 +124,18 @@ fn find<'a>(haystack: &'a [u8], needle: &[u8]) -> Option<&'a [u8]> {
     haystack.get(place + needle.len()..)
 }
 
+/// How sentences about a failure begin: oned prints why it ends on stderr, without a mark (`Nebula.cc`, 7.0.2).
+const FAILURES: [&[u8]; 8] = [
+    b"Error ",
+    b"Could not ",
+    b"Cannot ",
+    b"Unable to ",
+    b"Failed to ",
+    b"Database version mismatch",
+    b"Database has to be bootstraped",
+    b"Unknown LOG_SYSTEM",
+];
+
 /// A line of no logger. What programs begin a line with to say that something is wrong, they mean.
 fn plain(line: &[u8]) -> Shape<'_> {
     let words: [(&[u8], Severity); 6] = [
@@ -138,6 +150,12 @@ fn plain(line: &[u8]) -> Shape<'_> {
     let severity = words.into_iter().find_map(|(word, severity)| {
         let (start, rest) = said.split_at_checked(word.len())?;
         (rest.first() == Some(&b':') && start.eq_ignore_ascii_case(word)).then_some(severity)
+    });
+    let severity = severity.or_else(|| {
+        FAILURES
+            .iter()
+            .any(|start| line.starts_with(start))
+            .then_some(Severity::Error)
     });
     Shape {
         logged: false,
@@ -239,6 +257,12 @@ mod tests {
             (b"fatal: Cannot bind any address.", Some(Severity::Error)),
             (b"guacd[12]: WARNING:\tx", Some(Severity::Warning)),
             (b"guacd[12]: INFO:\tListening on host 127.0.0.1", None),
+            (b"Error bootstrapping database.", Some(Severity::Error)),
+            (b"Could not load an OpenNebula driver", Some(Severity::Error)),
+            (
+                b"Database has to be bootstraped to start oned in HA",
+                Some(Severity::Error),
+            ),
             (b"error handling is fine", None),
             (b"error", None),
         ] {

@@ -8,9 +8,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
-
 use super::files::{self, Durable, FileError, failed};
+use super::mounts;
 
 /// How many files are brought before the event loop has its turn: a few milliseconds of work.
 const TURN: usize = 16;
@@ -55,10 +54,29 @@ pub(crate) async fn tree(from: &Path, to: &Path, skip: &BTreeSet<PathBuf>) -> Re
 
 fn stands(place: &Path) -> Result<bool, FileError> {
     match fs::symlink_metadata(place) {
-        Ok(_) => Ok(true),
+        Ok(found) => Ok(!mounts::is_placeholder(&found) || mounts::is_mount_point(place)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(failed("look at", place)(error)),
     }
+}
+
+/// Makes the directories below `from` at `to` where nothing stands yet: a container runtime that needs one for a mount
+/// would make it as root.
+pub(crate) fn directories(from: &Path, to: &Path) -> Result<(), FileError> {
+    let mut kept: Option<PathBuf> = None;
+    for relative in walk(from, |_| false)? {
+        let (source, place) = (from.join(&relative), to.join(&relative));
+        if kept.as_ref().is_some_and(|kept| relative.starts_with(kept)) {
+            continue;
+        }
+        let shipped = fs::symlink_metadata(&source).map_err(failed("look at", &source))?;
+        if shipped.is_dir() && stands(&place)? && !place.is_dir() {
+            kept = Some(relative);
+        } else if shipped.is_dir() {
+            files::directory(&place, shipped.mode() & 0o777 | 0o700)?;
+        }
+    }
+    Ok(())
 }
 
 /// Everything below `root`, directories before what is in them, as paths relative to it. Links are not followed, and
@@ -92,7 +110,7 @@ pub(crate) fn empty(directory: &Path) -> Result<BTreeSet<PathBuf>, FileError> {
     for entry in fs::read_dir(directory).map_err(failed("list", directory))? {
         let entry = entry.map_err(failed("list", directory))?;
         let path = entry.path();
-        if is_mount_point(&path) {
+        if mounts::is_mount_point(&path) {
             mounts.insert(path);
         } else if entry.file_type().map_err(failed("look at", &path))?.is_dir() {
             let below = empty(&path)?;
@@ -105,18 +123,6 @@ pub(crate) fn empty(directory: &Path) -> Result<BTreeSet<PathBuf>, FileError> {
         }
     }
     Ok(mounts)
-}
-
-/// Whether something is mounted at the path, a bind mount of the same file system included, which the device number
-/// does not show (Linux 5.8 and later; before, the kernel refuses to remove it).
-fn is_mount_point(path: &Path) -> bool {
-    rustix::fs::statx(
-        rustix::fs::CWD,
-        path,
-        AtFlags::SYMLINK_NOFOLLOW,
-        StatxFlags::BASIC_STATS,
-    )
-    .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl Found {
     /// Whether user 0 is there.
     pub(crate) fn oneadmin(&self) -> Oneadmin {
         match &self.class {
-            Class::Empty => Oneadmin::Missing,
+            Class::Empty | Class::Incomplete { repeatable: true, .. } => Oneadmin::Missing,
             Class::Unknown(reason) => Oneadmin::Unknown(reason.clone()),
             _ => Oneadmin::Present,
         }

@@ -17,6 +17,7 @@ use crate::regular::{self, Links};
 
 /// The longest file that is read as a whole, in bytes.
 const READ_LIMIT: u64 = 16 * 1024 * 1024;
+use super::mounts;
 
 /// How the names of unfinished files begin; a start that was killed may leave some.
 pub(crate) const UNFINISHED: &str = ".onepod-";
@@ -80,15 +81,23 @@ fn advice(path: &Path, error: &io::Error) -> Option<String> {
                 rustix::process::getegid().as_raw(),
             );
             Some(format!(
-                "{} belongs to {}:{} with mode {:04o}, and onepod runs as {uid}:{gid}: set fsGroup: {gid} in the \
-                 pod's securityContext, or give the volume to {uid}:{gid}",
+                "{} belongs to {}:{} with mode {:04o}, and onepod runs as {uid}:{gid}: {}",
                 at.display(),
                 owner.uid(),
                 owner.gid(),
-                owner.mode() & 0o7777
+                owner.mode() & 0o7777,
+                access_advice(at, uid, gid)
             ))
         }
         ErrorKind::InvalidInput => Some("Put a regular file in its place, or remove it".to_owned()),
+        ErrorKind::ResourceBusy if mounts::is_mount_point(path) => Some(format!(
+            "Something is mounted at {0}, and a mounted file cannot be replaced: remove that mount",
+            path.display()
+        )),
+        ErrorKind::IsADirectory if mounts::is_mount_point(path) => Some(format!(
+            "A directory is mounted at {}: does the mounted volume have the file that subPath names?",
+            path.display()
+        )),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             Some("Its file system is full: enlarge the volume, or make room on it".to_owned())
         }
@@ -96,6 +105,31 @@ fn advice(path: &Path, error: &io::Error) -> Option<String> {
             Some("Its file system is read-only: mount a volume or an emptyDir there".to_owned())
         }
         _ => None,
+    }
+}
+
+/// How to get access to a directory of somebody else's.
+fn access_advice(directory: &Path, uid: u32, gid: u32) -> String {
+    let directory = if directory.is_dir() {
+        directory
+    } else {
+        parent(directory)
+    };
+    let below = mounts::below(directory);
+    match below.first() {
+        Some(mount) if mounts::is_inside_of_a_volume(directory) => format!(
+            "the container runtime created it as root for the mount at {}. Let an init container that has the same \
+             volumes but not this mount run `onepod layout` (the chart does it for extraVolumeMounts), or mount all of \
+             {} instead",
+            mount.display(),
+            directory.display()
+        ),
+        // A group for the volume does not reach what lies deeper in it.
+        _ if mounts::is_writable(parent(directory)) => format!(
+            "give it to onepod's user: `chown -R {uid}:{gid} {}`",
+            directory.display()
+        ),
+        _ => format!("set fsGroup: {gid} in the pod's securityContext, or give the volume to {uid}:{gid}"),
     }
 }
 
@@ -198,6 +232,23 @@ pub(crate) fn directory(path: &Path, mode: u32) -> Result<(), FileError> {
         .mode(mode)
         .create(path)
         .map_err(failed("make the directory", path))
+}
+
+/// Makes a directory with its parents, also in place of one that a container runtime left behind as root for a mount that
+/// is gone. What had to be moved aside for that is returned.
+pub(crate) fn own_directory(path: &Path, mode: u32) -> Result<Option<PathBuf>, FileError> {
+    let mut aside = None;
+    if mounts::is_leftover(path) && fs::remove_dir(path).is_err() {
+        // A directory of somebody else's can be renamed where it is, by whoever may write in its parent.
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".stale-{}", stamp()));
+        let stale = PathBuf::from(name);
+        if fs::rename(path, &stale).is_ok() {
+            aside = Some(stale);
+        }
+    }
+    directory(path, mode)?;
+    Ok(aside)
 }
 
 /// Refuses a directory in which nothing can be made: services that find out later say less about it.

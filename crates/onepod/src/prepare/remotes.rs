@@ -108,6 +108,7 @@ async fn read_image(
     for (path, seen) in shipped {
         let entry = match seen {
             Seen::Other(entry) => entry.clone(),
+            Seen::Placeholder => continue,
             Seen::File(stamp) => {
                 let known = old.filter(|old| old.image.get(path) == Some(stamp));
                 match known.and_then(|old| old.before.tree.get(path)) {
@@ -133,6 +134,9 @@ async fn read_volume(
     for (path, seen) in here {
         let entry = match seen {
             Seen::Other(entry) => entry.clone(),
+            // The release's file takes its place.
+            Seen::Placeholder if new.contains_key(path) => continue,
+            Seen::Placeholder => Entry::Unreadable,
             Seen::File(stamp) => match known(path, stamp, old) {
                 Some(entry) => entry,
                 None if new.contains_key(path)
@@ -161,7 +165,7 @@ fn stamps(seen: &BTreeMap<PathBuf, Seen>) -> BTreeMap<PathBuf, Stamp> {
     seen.iter()
         .filter_map(|(path, seen)| match seen {
             Seen::File(stamp) => Some((path.clone(), *stamp)),
-            Seen::Other(_) => None,
+            Seen::Other(_) | Seen::Placeholder => None,
         })
         .collect()
 }

@@ -12,14 +12,18 @@ use oned_conf::{EditError, ParseError};
 
 use crate::paths::Paths;
 use crate::prepare::files::{self, FileError};
+use crate::prepare::mounts;
 use crate::settings::Settings;
 use crate::settings::vendor::{self, File, Grammar, Line};
 
 mod attributes;
+mod conflicts;
+mod dropped;
 mod own;
 mod unknown;
 mod yaml;
 
+pub use conflicts::admit_empty;
 pub use yaml::YamlError;
 
 /// A configuration file that could not be brought in line with the settings.
@@ -33,6 +37,32 @@ pub enum RenderError {
     Missing {
         /// The file.
         path: PathBuf,
+    },
+    /// Something that cannot be changed is mounted at the file's place.
+    #[error(
+        "{} is mounted into the pod, and onepod cannot write {} into it: remove the mount and give your own values as \
+         config.{section} of the chart (the section {section} of the file that ONEPOD_CONFIG names), which changes single \
+         values of this release's file; or give these keys in the mounted file the values of the settings",
+        path.display(), keys.join(", ")
+    )]
+    Mounted {
+        /// The file.
+        path: PathBuf,
+        /// Its section in `ONEPOD_CONFIG`.
+        section: &'static str,
+        /// The keys that have other values in it.
+        keys: Vec<String>,
+    },
+    /// oned does not bootstrap an empty database with this value.
+    #[error(
+        "ONEPOD_CONFIG, {setting}: the database is empty, and oned creates its tables only as a single server with \
+         {instead} there: remove the value for the first start, and set it when the front-end is ready"
+    )]
+    EmptyDatabase {
+        /// Section, key and value.
+        setting: String,
+        /// What the key must be.
+        instead: &'static str,
     },
     /// The file is there and cannot be edited.
     #[error("{}: {problem}", path.display())]
@@ -73,6 +103,29 @@ pub enum Problem {
         reason: Box<EditError>,
         /// The vector as it is written in `ONEPOD_CONFIG`.
         which: String,
+    },
+    /// The name stands for several vectors.
+    #[error(
+        "{setting}: there are several of them in the file and only the first would change: write \
+         {vector}[NAME=…]/{key} with one of {names}"
+    )]
+    Ambiguous {
+        /// The place in `ONEPOD_CONFIG`.
+        setting: String,
+        /// The vectors' name.
+        vector: String,
+        /// The key that was to be set.
+        key: String,
+        /// The `NAME` of each.
+        names: String,
+    },
+    /// OpenNebula cannot work with the value.
+    #[error("ONEPOD_CONFIG, {setting} {reason}")]
+    Conflict {
+        /// Section and key.
+        setting: String,
+        /// What it must be.
+        reason: String,
     },
     /// The file that was edited does not say what was wanted.
     #[error("{0} is not what it should be after the edit; nothing was written")]
@@ -117,7 +170,7 @@ impl std::fmt::Debug for Change {
 /// Edits the files under `/etc/one`; gives the paths of those that changed. Nothing is written unless every file can be
 /// edited, and each is written in one step. Warnings go to the log.
 pub fn render(settings: &Settings, paths: &Paths) -> Result<Vec<PathBuf>, RenderError> {
-    let plan = plan(settings, &release(paths), &paths.etc_one())?;
+    let plan = plan(settings, &release(paths), &paths.etc_one(), &paths.etc_one())?;
     for warning in &plan.warnings {
         tracing::warn!("render: {warning}");
     }
@@ -130,18 +183,21 @@ pub fn render(settings: &Settings, paths: &Paths) -> Result<Vec<PathBuf>, Render
     Ok(written)
 }
 
-/// What a start would change in the files below `etc`, which are those of `release`.
-pub fn plan(settings: &Settings, release: &str, etc: &Path) -> Result<Plan, RenderError> {
+/// What a start would change in the files below `from`, which are those of `release`, to write them below `to`. A file
+/// that is mounted there is used if it has what the settings ask for, and refused otherwise.
+pub fn plan(settings: &Settings, release: &str, from: &Path, to: &Path) -> Result<Plan, RenderError> {
     let mut plan = Plan {
         changes: Vec::new(),
         warnings: Vec::new(),
     };
     for file in vendor::FILES {
-        let path = etc.join(file.path);
         let section = settings.overrides().section(file.section);
         if section.is_none() && !own::concerns(file) {
             continue;
         }
+        let target = to.join(file.path);
+        let fixed = is_fixed(&target, to);
+        let path = if fixed { target } else { from.join(file.path) };
         let Some(old) = files::read(&path)? else {
             if file.needed {
                 return Err(RenderError::Missing { path });
@@ -163,17 +219,41 @@ pub fn plan(settings: &Settings, release: &str, etc: &Path) -> Result<Plan, Rend
                 text: &old,
             };
             plan.warnings.extend(there.warnings(section));
+            plan.warnings.extend(dropped::warnings(section, &old));
+            plan.warnings.extend(conflicts::without_effect(section, settings));
         }
-        let new = match file.grammar {
+        let edited = match file.grammar {
             Grammar::Attributes => attributes::edit(&old, file, settings, Line::of(release)),
             Grammar::Symbols | Grammar::Yaml => own::servers(&old, file, settings),
         };
-        let new = new.map_err(failed)?;
+        let Edited { text: new, keys } = edited.map_err(failed)?;
         if new != old {
+            if fixed {
+                return Err(RenderError::Mounted {
+                    path,
+                    section: file.section,
+                    keys,
+                });
+            }
             plan.changes.push(Change { file, old, new });
         }
     }
     Ok(plan)
+}
+
+/// A file's text with the settings in it.
+#[derive(Debug)]
+struct Edited {
+    text: String,
+    /// The keys that had other values.
+    keys: Vec<String>,
+}
+
+/// Whether a file below `etc` is mounted there itself or with a folder in which nothing can be written.
+fn is_fixed(path: &Path, etc: &Path) -> bool {
+    let mut folders = path.ancestors().skip(1).take_while(|folder| *folder != etc);
+    mounts::is_mount_point(path)
+        || folders.any(|folder| mounts::is_mount_point(folder) && !mounts::is_writable(folder))
 }
 
 /// The release whose files these are; empty where nothing says it.

@@ -24,6 +24,7 @@ use oned_conf::{Document, EditError};
 use serde_json::{Map, Value};
 
 mod attributes;
+pub(crate) mod mask;
 mod place;
 mod tree;
 
@@ -163,14 +164,17 @@ impl Override {
     fn masked(&self, file: &File) -> Self {
         let shown = |place: Option<Place>, value: &str| match place {
             Some(place) if is_secret(file, &place.plain()) => HIDDEN.to_owned(),
-            _ => value.to_owned(),
+            _ => mask::without_secrets(value),
         };
         match self {
             Self::Value { place, value } => Self::Value {
                 place: place.clone(),
                 value: shown(Some(place.clone()), value),
             },
-            Self::Values { .. } => self.clone(),
+            Self::Values { name, values } => Self::Values {
+                name: name.clone(),
+                values: values.iter().map(|value| mask::without_secrets(value)).collect(),
+            },
             Self::Vector { which, keys } => Self::Vector {
                 which: which.clone(),
                 keys: keys
@@ -292,6 +296,26 @@ impl Overrides {
         rows
     }
 
+    /// Values that are secrets, and the passwords in URLs: for the log, which hides them.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let secret = |file: &File, name: &str, value: &str| {
+            if is_secret(file, name) {
+                Some(value.to_owned())
+            } else {
+                mask::password(value)
+            }
+        };
+        let mut found = Vec::new();
+        for section in &self.sections {
+            let values = section.attributes.iter().flat_map(Override::values);
+            found.extend(values.filter_map(|(place, value)| secret(section.file, &place.plain(), value)));
+            let leaves = section.leaves.iter();
+            found.extend(leaves.filter_map(|leaf| secret(section.file, &leaf.name(), leaf.value.as_str()?)));
+        }
+        found
+    }
+
     /// The same with secrets hidden.
     #[must_use]
     pub fn masked(&self) -> Self {
@@ -312,7 +336,10 @@ impl Overrides {
                             value: HIDDEN.into(),
                         }
                     } else {
-                        leaf.clone()
+                        Leaf {
+                            path: leaf.path.clone(),
+                            value: mask::of_yaml(&leaf.value),
+                        }
                     }
                 })
                 .collect(),
@@ -363,18 +390,28 @@ fn wrong_type(file: &File, name: &str, given: &Value, expected: &str) -> String 
             file.name()
         );
     }
+    let hint = file.key(&plain_name(name)).and_then(|key| key.kind.hint(given));
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
     let given = match given {
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a map".to_owned(),
         Value::Null => "empty".to_owned(),
-        Value::String(text) => format!("{text:?}"),
+        Value::String(text) => format!("{:?}", mask::without_secrets(text)),
         Value::Number(number) => vendor::decimal(number),
         Value::Bool(switch) => switch.to_string(),
     };
     format!(
-        "{section}: {name} of {} is {given}, and what it takes is {expected}",
+        "{section}: {name} of {} is {given}, and what it takes is {expected}{hint}",
         file.name()
     )
+}
+
+/// The name without the selection of a vector.
+fn plain_name(name: &str) -> String {
+    match name.parse() {
+        Ok(place::Target::Value(place)) => place.plain(),
+        _ => name.to_owned(),
+    }
 }
 
 /// The YAML parser's message as one line without what is meant for programmers: its first line says what and where, the

@@ -32,6 +32,11 @@ volume and as any user.
 ";
 
 const CONFIG: &str = "
+Of the container's other variables the services get `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` (also in lower case),
+`SSL_CERT_FILE`, `SSL_CERT_DIR`, `NODE_EXTRA_CA_CERTS`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `AWS_CA_BUNDLE`, `TZ`, `LANG`,
+`LANGUAGE`, `LC_ALL` and `LC_CTYPE`. With a proxy, `localhost`, `127.0.0.1` and `::1` are added to what is reached without it. The
+log names the variables that are passed and those that are not; what services.toml says wins.
+
 ## The file of `ONEPOD_CONFIG`
 
 A YAML file with a section for each of OpenNebula's configuration files. A value is written into the vendor's file of the
@@ -42,9 +47,15 @@ release that runs, beside the comments and values that are there already; the re
   a vector or completes it: `VM_MAD[NAME=dummy]: {EXECUTABLE: one_vmm_dummy, TYPE: xml}`.
 - In the servers' YAML files keys are nested or written as paths: `log: {level: 3}` or `log/level: 3`. Maps are added to
   what is there, lists replace it. The colons of Ruby's symbols can be left out.
+- Where a file has several vectors of a name (`VM_MAD`, `TM_MAD_CONF`), a key without a selection is refused, and the
+  message has their names.
+- A list replaces the vendor's, and so does a driver's `ARGUMENTS`: repeat what is to stay. A warning names every entry
+  that is removed.
 - A section that is not in this list is a mistake, and so is a value of the wrong type. A key that is not in this list is
   written all the same; where the release does not have it either, a warning says so.
 - A key that a setting or the image decides cannot be set; the tables say what to use instead.
+- A file that is mounted below `/etc/one` is never written. It is used if it has what the settings say, and refused with
+  the keys that it lacks otherwise.
 
 ```yaml
 oned:

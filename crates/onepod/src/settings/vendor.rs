@@ -341,17 +341,19 @@ impl fmt::Display for Line {
 #[must_use]
 pub fn sounds_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    [
+    let parts = [
         "PASSW",
+        "PASSPHRASE",
+        "PWD",
         "SECRET",
         "TOKEN",
         "CREDENTIAL",
         "PRIVATE",
-        "API_KEY",
-        "ACCESS_KEY",
-    ]
-    .iter()
-    .any(|part| name.contains(part))
+        "APIKEY",
+        "BEARER",
+        "COOKIE",
+    ];
+    parts.iter().any(|part| name.contains(part)) || name.ends_with("_KEY") || name.ends_with("-KEY")
 }
 
 #[cfg(test)]

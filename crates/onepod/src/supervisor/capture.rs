@@ -25,31 +25,50 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How many of a service's last lines are kept.
 const KEPT: usize = 20;
 
+/// How many of these are lines of errors that later lines do not displace.
+const KEPT_ERRORS: usize = 10;
+
+/// A record that is no warning and no error is shortened to its first line if it has more lines than this: oned prints its
+/// whole configuration at its start.
+const LONGEST_KEPT_RECORD: usize = 5;
+
 /// How much of a kept line is kept, in bytes.
 const KEPT_LENGTH: usize = 1024;
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 16 * 1024;
 
-/// The last lines of one service, over all its runs.
+/// The last lines of one service's run, its errors before the rest.
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
-    lines: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    lines: Arc<Mutex<VecDeque<KeptLine>>>,
+}
+
+/// A line that is kept.
+#[derive(Debug, Default)]
+struct KeptLine {
+    text: Vec<u8>,
+    is_error: bool,
 }
 
 impl Tail {
     /// The last lines, oldest first, their control characters shown.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        self.lock().iter().map(|line| shown(line)).collect()
+        self.lock().iter().map(|line| shown(&line.text)).collect()
     }
 
-    /// The last line that is not blank, its control characters shown.
+    /// The last line of an error, or the last line if there is none; blank lines do not count. Control characters
+    /// are shown.
     #[must_use]
     pub fn last(&self) -> Option<String> {
         let lines = self.lock();
-        let last = lines.iter().rev().find(|line| !line.trim_ascii().is_empty())?;
-        Some(shown(last))
+        let mut said = lines
+            .iter()
+            .rev()
+            .filter(|line| !line.text.trim_ascii().is_empty());
+        let last = said.clone().find(|line| line.is_error).or_else(|| said.next())?;
+        Some(shown(&last.text))
     }
 
     /// Forgets all lines.
@@ -57,19 +76,41 @@ impl Tail {
         self.lock().clear();
     }
 
-    fn push(lines: &mut VecDeque<Vec<u8>>, line: &[u8]) {
+    fn push(lines: &mut VecDeque<KeptLine>, line: &[u8], is_error: bool) {
         // Buffers go round, so that a fast writer costs no allocation for each line.
         let mut kept = if lines.len() < KEPT {
-            Vec::new()
+            KeptLine::default()
         } else {
-            lines.pop_front().unwrap_or_default()
+            let errors = lines.iter().filter(|line| line.is_error).count();
+            let oldest = lines
+                .iter()
+                .position(|line| !line.is_error)
+                .filter(|_| errors <= KEPT_ERRORS)
+                .unwrap_or_default();
+            lines.remove(oldest).unwrap_or_default()
         };
-        kept.clear();
-        kept.extend_from_slice(line.get(..KEPT_LENGTH).unwrap_or(line));
+        kept.text.clear();
+        kept.text
+            .extend_from_slice(line.get(..KEPT_LENGTH).unwrap_or(line));
+        kept.is_error = is_error;
         lines.push_back(kept);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
+    /// Takes a record.
+    fn push_record(lines: &mut VecDeque<KeptLine>, severity: Severity, message: &[u8]) {
+        let is_error = severity == Severity::Error;
+        let count = message.split(|byte| *byte == b'\n').count();
+        let shortened = count > LONGEST_KEPT_RECORD && matches!(severity, Severity::Info | Severity::Debug);
+        let taken = if shortened { 1 } else { count };
+        for line in message.split(|byte| *byte == b'\n').take(taken) {
+            Self::push(lines, line, is_error);
+        }
+        if shortened {
+            Self::push(lines, format!("[{} more lines]", count - taken).as_bytes(), false);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<KeptLine>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -172,17 +213,14 @@ impl Lines {
 /// Where the records of one chunk go.
 struct Output<'a> {
     batch: Batch<'a>,
-    tail: MutexGuard<'a, VecDeque<Vec<u8>>>,
+    tail: MutexGuard<'a, VecDeque<KeptLine>>,
     /// The time of the first record, if it began in an earlier chunk.
     earlier: Option<&'a str>,
 }
 
 impl Sink for Output<'_> {
-    fn line(&mut self, message: &[u8]) {
-        Tail::push(&mut self.tail, &self.batch.without_secrets(message));
-    }
-
     fn record(&mut self, severity: Severity, message: &[u8]) {
+        Tail::push_record(&mut self.tail, severity, &self.batch.without_secrets(message));
         match self.earlier.take() {
             Some(time) => self.batch.push_of(time, severity, message),
             None => self.batch.push(severity, message),
@@ -292,4 +330,53 @@ fn retry(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tail(records: &[(Severity, &str)]) -> Tail {
+        let tail = Tail::default();
+        for (severity, message) in records {
+            Tail::push_record(&mut tail.lock(), *severity, message.as_bytes());
+        }
+        tail
+    }
+
+    #[test]
+    fn a_configuration_that_is_printed_does_not_displace_the_error() {
+        let dump: String = (0..200).map(|number| format!("\nKEY_{number}=1")).collect();
+        let dump = format!("[Z0][ONE][I]: Configuration{dump}");
+        let tail = tail(&[
+            (Severity::Error, "Error bootstrapping database."),
+            (Severity::Info, &dump),
+            (Severity::Info, "[Z0][ONE][I]: Stopping"),
+        ]);
+        assert_eq!(
+            tail.lines(),
+            [
+                "Error bootstrapping database.",
+                "[Z0][ONE][I]: Configuration",
+                "[200 more lines]",
+                "[Z0][ONE][I]: Stopping"
+            ]
+        );
+        assert_eq!(tail.last().as_deref(), Some("Error bootstrapping database."));
+    }
+
+    #[test]
+    fn errors_stay_while_others_go() {
+        let tail = tail(&[(Severity::Error, "the cause")]);
+        for _ in 0..100 {
+            Tail::push_record(&mut tail.lock(), Severity::Info, b"chatter");
+        }
+        let lines = tail.lines();
+        assert_eq!((lines.len(), lines[0].as_str()), (KEPT, "the cause"));
+        for number in 0..100 {
+            Tail::push_record(&mut tail.lock(), Severity::Error, format!("{number}").as_bytes());
+        }
+        assert_eq!(tail.last().as_deref(), Some("99"));
+        assert_eq!(tail.lines().len(), KEPT);
+    }
 }

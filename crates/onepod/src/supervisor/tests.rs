@@ -101,7 +101,7 @@ impl Pod {
             log: Log::start(Format::Text, null.into()).unwrap(),
             board: board.clone(),
             paths: Paths::new(root.path()),
-            time_zone: None,
+            inherited: Inherited::default(),
             identity: Identity::default(),
             builtins: Builtins::new().with("credentials", move || calls.clone().call(began)),
             clock: Clock::new(move || {

@@ -82,14 +82,20 @@ fn check(
 }
 
 /// What a start would make of the image's configuration files; none where the image's files are not there.
-fn rendered(settings: &Settings, paths: &Paths) -> Result<Option<render::Plan>, String> {
+pub(super) fn rendered(settings: &Settings, paths: &Paths) -> Result<Option<render::Plan>, String> {
     let etc = paths.pristine_etc();
     if !etc.is_dir() {
         return Ok(None);
     }
-    render::plan(settings, &render::release(paths), &etc)
-        .map(Some)
-        .map_err(|error| error.to_string())
+    let release = render::release(paths);
+    let plan = render::plan(settings, &release, &etc, &paths.etc_one()).map_err(|error| error.to_string())?;
+    // Of a server's tables nothing is known here: the stage database looks at them.
+    if matches!(settings.database(), Database::Sqlite)
+        && fs::metadata(paths.sqlite()).map_or(true, |found| found.len() == 0)
+    {
+        render::admit_empty(settings).map_err(|error| error.to_string())?;
+    }
+    Ok(Some(plan))
 }
 
 /// The changes in OpenNebula's configuration files as a unified diff, without secrets.
@@ -101,12 +107,19 @@ fn diff(settings: &Settings, _: &Config, paths: &Paths) -> Result<String, String
         )
     };
     let real = rendered(settings, paths)?.ok_or_else(none)?;
-    let shown = rendered(&settings.masked(), paths)?.ok_or_else(none)?;
+    // What is mounted and as it must be does not change, and with its secrets hidden it would seem to.
+    let (release, etc) = (render::release(paths), paths.pristine_etc());
+    let shown = render::plan(&settings.masked(), &release, &etc, &etc).map_err(|error| error.to_string())?;
     let mut text: String = real
         .warnings
         .iter()
         .fold(String::new(), |text, warning| text + "# " + warning + "\n");
-    for change in &shown.changes {
+    let is_real = |change: &&render::Change| {
+        real.changes
+            .iter()
+            .any(|real| real.file.section == change.file.section)
+    };
+    for change in shown.changes.iter().filter(is_real) {
         let (from, to) = (
             paths.pristine_etc().join(change.file.path),
             paths.etc_one().join(change.file.path),
@@ -490,6 +503,42 @@ schedule = { every_seconds = 60 }
     fn the_plan_names_the_files_that_change_and_what_the_release_does_not_have() {
         let text = shown(&image(), plan, OVERRIDES).unwrap();
         insta::assert_snapshot!(text.split_once("A start would write:").unwrap().1);
+    }
+
+    #[test]
+    fn no_password_of_a_proxy_is_in_the_diff() {
+        let root = image();
+        let sunstone = root
+            .1
+            .pristine_etc()
+            .join("fireedge/sunstone/sunstone-server.conf");
+        fs::create_dir_all(sunstone.parent().unwrap()).unwrap();
+        fs::write(sunstone, "tmpdir: /var/tmp\n").unwrap();
+        let text = shown(
+            &root,
+            diff,
+            "sunstone:\n  proxy: http://one:hunter2@proxy.example:3128\n",
+        )
+        .unwrap();
+        assert!(text.contains("http://***@proxy.example:3128"), "{text}");
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_mistakes() {
+        let root = image();
+        let file = root.0.path().join("config.yaml");
+        for (overrides, part) in [
+            ("oned:\n  AUTH_MAD/AUTHN: ssh\n", "must have server_cipher"),
+            ("oned:\n  FEDERATION/SERVER_ID: 0\n", "the database is empty"),
+            (
+                "oned:\n  FEDERATION: {MODE: SLAVE}\n",
+                "FEDERATION/MASTER_ONED must be the URL",
+            ),
+        ] {
+            fs::write(&file, overrides).unwrap();
+            let error = check_in(&root, &[("ONEPOD_CONFIG", file.to_str().unwrap())]).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]

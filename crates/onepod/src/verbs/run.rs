@@ -18,8 +18,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
-use super::{EXIT_USAGE, complain};
+use super::{EXIT_USAGE, check, complain};
 use crate::board::{Board, Phase};
+use crate::environment::Inherited;
 use crate::health::liveness::EventLoop;
 use crate::health::usage::{CpuCounters, UsageCache};
 use crate::health::{self, Sources, control};
@@ -80,6 +81,9 @@ pub async fn run(args: Args) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
+    if let Err(message) = check::rendered(&settings, &paths) {
+        return refuse(&paths, &message);
+    }
     let pod = match Pod::begin(&settings, paths) {
         Ok(pod) => pod,
         Err(error) => return fail(&error.to_string()),
@@ -178,7 +182,14 @@ impl Pod {
         tracing::info!("onepod {} begins; health on {listen}", env!("CARGO_PKG_VERSION"));
         let logs = paths.log();
         let identity = Identity::find(&paths).map_err(BeginError::Identity)?;
-        let time_zone = env::var("TZ").ok().filter(|zone| !zone.is_empty());
+        let inherited = Inherited::of(env::vars_os());
+        log.hide(
+            inherited
+                .secrets()
+                .into_iter()
+                .chain(settings.overrides().secrets()),
+        );
+        report_environment(&inherited);
         let (handle, commands) = handle::channel();
         match control::bind(&paths.control()) {
             Ok(socket) => drop(tokio::spawn(control::serve(socket, sources, handle.clone()))),
@@ -196,7 +207,7 @@ impl Pod {
                 log,
                 board,
                 paths,
-                time_zone,
+                inherited,
                 identity,
                 builtins: Builtins::new().with("rotate-logs", move || rotate::run(logs.clone())),
                 clock: Clock::system(),
@@ -336,6 +347,20 @@ async fn follow_lease(mut standing: watch::Receiver<Standing>, handle: &Handle, 
         if standing.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// Says which variables of the container reach the services and which do not, by name.
+fn report_environment(inherited: &Inherited) {
+    let passed: Vec<String> = inherited.names().collect();
+    if !passed.is_empty() {
+        tracing::info!("environment: passed to the services: {}", passed.join(", "));
+    }
+    if !inherited.ignored().is_empty() {
+        tracing::warn!(
+            "environment: not passed to the services, which have an environment of their own: {}",
+            inherited.ignored().join(", ")
+        );
     }
 }
 

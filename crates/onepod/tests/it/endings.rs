@@ -100,6 +100,36 @@ fn an_essential_service_that_keeps_failing_ends_the_pod_in_order_and_leaves_a_me
 }
 
 #[test]
+fn the_message_has_the_error_and_not_the_configuration_that_was_printed_beside_it() {
+    let script = "echo 'Error bootstrapping database.' >&2; echo 'Mon Nov 23 10:14:29 2026 [Z0][ONE][I]: Configuration'; \
+                  seq -f 'KEY_%g=1' 200; echo 'Mon Nov 23 10:14:29 2026 [Z0][ONE][I]: Stopping'; exit 255";
+    let services = Services::new().script("oned", script, "essential = true");
+    let message = services.directory().join("dev/termination-log");
+    fs::create_dir_all(message.parent().unwrap()).unwrap();
+    fs::write(&message, "").unwrap();
+    let message = fs::File::open(message).unwrap();
+    let (code, output) = services.start().end();
+    assert_eq!(code, 1, "{output}");
+    let message = std::io::read_to_string(message).unwrap();
+    assert!(
+        message
+            .lines()
+            .next()
+            .is_some_and(|line| line.contains("exit code 255")
+                && line.contains("its last line: Error bootstrapping database.")),
+        "{message}"
+    );
+    assert!(
+        message.contains("\nError bootstrapping database.") && !message.contains("KEY_"),
+        "{message}"
+    );
+    assert!(
+        output.contains("ERROR oned  Error bootstrapping database."),
+        "{output}"
+    );
+}
+
+#[test]
 fn a_service_that_is_never_ready_is_stopped_and_tried_again() {
     let script = "echo $$ >> pids; [ -e tried ] && touch ready-$NAME; touch tried; sleep 1000 & wait";
     let pod = Services::new()

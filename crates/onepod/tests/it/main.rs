@@ -10,6 +10,7 @@ mod browser;
 mod discover;
 mod endings;
 mod endpoint;
+mod environment;
 mod logs;
 mod order;
 mod orphans;

@@ -261,7 +261,9 @@ fn in_maintenance_nothing_runs_and_nobody_is_sent_there() {
     let container = front_end(&objects);
     let command = container["command"].to_string();
     assert!(
-        command.contains("sleep infinity") && command.contains("trap 'exit 0' TERM"),
+        command.contains("sleep infinity")
+            && command.contains("trap 'exit 0' TERM")
+            && command.contains("onepod render"),
         "{command}"
     );
     assert_eq!(
@@ -270,6 +272,38 @@ fn in_maintenance_nothing_runs_and_nobody_is_sent_there() {
     );
     assert!(container["livenessProbe"].is_null() && container["startupProbe"].is_null());
     assert!(front_end(&render(&json!({})))["command"].is_null());
+}
+
+#[test]
+fn a_mount_inside_of_a_volume_finds_its_directory_made_by_oneadmin() {
+    let mounted = |paths: &[&str]| {
+        let mounts: Vec<Value> = paths
+            .iter()
+            .map(|path| json!({"name": "x", "mountPath": path}))
+            .collect();
+        let objects =
+            render(&json!({"extraVolumes": [{"name": "x", "emptyDir": {}}], "extraVolumeMounts": mounts}));
+        find(&objects, "StatefulSet", "opennebula").pod().unwrap()["initContainers"].clone()
+    };
+    for path in ["/var/lib/one/datastores/100", "/etc/one/auth/ldap_auth.conf"] {
+        let containers = mounted(&["/srv/other", path]);
+        let layout = &containers[0];
+        assert_eq!(
+            (&layout["name"], &layout["args"]),
+            (&json!("layout"), &json!(["layout"]))
+        );
+        assert_eq!(
+            layout["volumeMounts"],
+            json!([
+                {"name": "data", "mountPath": "/var/lib/one"},
+                {"name": "etc", "mountPath": "/etc/one"},
+            ])
+        );
+        assert_eq!(layout["securityContext"]["readOnlyRootFilesystem"], true);
+        assert_eq!(containers.as_array().unwrap().len(), 1);
+    }
+    assert!(mounted(&["/srv/other", "/var/lib/onedata"]).is_null());
+    assert!(mounted(&[]).is_null());
 }
 
 #[test]

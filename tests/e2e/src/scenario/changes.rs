@@ -127,6 +127,35 @@ pub(super) async fn balancer(world: &mut World) -> Result<String> {
     Ok(told)
 }
 
+/// Plays the commands of docs/operations.md for the way back to an older release, with a dump made on the spot.
+async fn the_way_back(world: &World) -> Result<()> {
+    const DUMP: &str = "by-hand.sql";
+    let page = include_str!("../../../../docs/operations.md");
+    let (_, section) = page
+        .split_once("#### Back to an older release")
+        .context("docs/operations.md has no way back")?;
+    let (section, _) = section.split_once("\n## ").unwrap_or((section, ""));
+    let commands: Vec<&str> = section
+        .lines()
+        .filter(|line| line.starts_with("kubectl "))
+        .filter_map(|line| line.split_once("exec opennebula-0 -- "))
+        .map(|(_, command)| command)
+        .collect();
+    ensure!(commands.len() == 3, "docs/operations.md has {commands:?}");
+    let dump = format!("mkdir -p /var/lib/one/backups/db && onedb backup --force /var/lib/one/backups/db/{DUMP}");
+    let first = vec!["sh".to_owned(), "-c".to_owned(), dump];
+    let documented = commands.iter().map(|command| {
+        let command = command.replace("NAME", DUMP);
+        command.split(' ').map(str::to_owned).collect::<Vec<_>>()
+    });
+    for command in std::iter::once(first).chain(documented) {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let done = world.cluster.exec(FRONT_END_POD, CONTAINER, &words).await?;
+        ensure!(done.success, "{words:?}: {}", done.output);
+    }
+    Ok(())
+}
+
 /// Without anything running the pod has its volumes, and is not ready; afterwards everything is as before.
 pub(super) async fn maintenance(world: &mut World) -> Result<String> {
     let old = world.front_end().await?.metadata.uid;
@@ -145,14 +174,18 @@ pub(super) async fn maintenance(world: &mut World) -> Result<String> {
         }
         let listed = world
             .cluster
-            .exec(FRONT_END_POD, CONTAINER, &["ls", "-A", "/var/lib/one"])
+            .exec(FRONT_END_POD, CONTAINER, &["ls", "-A", "/var/lib/one", "/etc/one"])
             .await?;
+        if !listed.output.contains("oned.conf") {
+            return Ok(Look::NotYet("/etc/one is empty".to_owned()));
+        }
         Ok(Look::Seen((pod, listed.output)))
     })
     .await?;
     let (pod, files) = seen;
     ensure!(!crate::pod::is_ready(&pod), "it is ready");
     ensure!(files.contains(".one"), "its volume has {files}");
+    the_way_back(world).await?;
     let old = pod.metadata.uid;
     world.upgrade(&json!({"maintenance": {"enabled": false}})).await?;
     world.successor(old.as_deref()).await?;

@@ -4,15 +4,10 @@ use super::*;
 
 #[derive(Debug, Default)]
 struct Found {
-    lines: Vec<Vec<u8>>,
     records: Vec<(Severity, Vec<u8>)>,
 }
 
 impl Sink for Found {
-    fn line(&mut self, message: &[u8]) {
-        self.lines.push(message.to_owned());
-    }
-
     fn record(&mut self, severity: Severity, message: &[u8]) {
         self.records.push((severity, message.to_owned()));
     }
@@ -138,7 +133,6 @@ fn nothing_is_held_that_was_flushed() {
     let mut records = Records::default();
     records.feed(b"a\n b\nunfinish", &mut found);
     assert!(records.waits());
-    assert_eq!(found.lines, [b"a".to_vec(), b" b".to_vec()]);
     assert!(found.records.is_empty());
     records.flush(&mut found);
     assert!(!records.waits());

@@ -133,10 +133,3 @@ fn emptying_takes_everything_but_the_directory_and_does_not_follow_links() {
     assert_eq!(inode(&trees.to()), before);
     assert!(outside.exists());
 }
-
-#[test]
-fn mount_points_are_recognised() {
-    let dir = TempDir::new().unwrap();
-    assert!(is_mount_point(Path::new("/proc")));
-    assert!(!is_mount_point(dir.path()));
-}

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::entry::{Content, Digest, Entry};
 use crate::prepare::files::{self, FileError, failed};
 use crate::regular::{self, Links};
+use crate::prepare::mounts;
 
 /// How many places are looked at before the event loop has its turn: a few milliseconds of work.
 const TURN: usize = 64;
@@ -25,6 +26,8 @@ pub(super) enum Seen {
     Other(Entry),
     /// A file.
     File(Stamp),
+    /// The empty file of root's on which a file was mounted once.
+    Placeholder,
 }
 
 /// Outer marks of a file. Two equal ones are taken for the same content.
@@ -123,10 +126,15 @@ fn look(place: &Path, tree: Whose<'_>, relative: &Path) -> Result<Seen, FileErro
     }
     Ok(match kind {
         FileType::Directory => Seen::Other(Entry::Directory),
+        FileType::RegularFile if tree != Whose::Image && is_placeholder(&found) => Seen::Placeholder,
         FileType::RegularFile => Seen::File(Stamp::of(&found)),
         FileType::Symlink => Seen::Other(Entry::Link(fs::read_link(place).map_err(failed("read", place))?)),
         _ => Seen::Other(Entry::Unreadable),
     })
+}
+
+fn is_placeholder(found: &Statx) -> bool {
+    found.stx_size == 0 && mounts::is_roots(found.stx_uid)
 }
 
 /// A file's stamp, if it is a file.

@@ -5,7 +5,7 @@ use serde_json::Value as Yaml;
 
 use super::attributes::Given;
 use super::yaml::{self, Keys, Wish};
-use super::{Problem, YamlError};
+use super::{Edited, Problem, YamlError};
 use crate::settings::vendor::{File, Grammar, Line};
 use crate::settings::{Database, Settings};
 
@@ -78,17 +78,25 @@ fn listens(file: &File) -> Option<&'static [&'static [&'static str]]> {
 }
 
 /// A server's YAML file with the settings in it.
-pub(super) fn servers(text: &str, file: &File, settings: &Settings) -> Result<String, Problem> {
+pub(super) fn servers(text: &str, file: &File, settings: &Settings) -> Result<Edited, Problem> {
     let keys = match file.grammar {
         Grammar::Symbols => Keys::Symbols,
         Grammar::Attributes | Grammar::Yaml => Keys::Plain,
     };
     let mut text = text.to_owned();
+    let mut changed = Vec::new();
+    let mut take = |text: &mut String, new: String, name: String| {
+        if *text != new {
+            *text = new;
+            changed.push(name);
+        }
+    };
     if let Some(places) = listens(file) {
-        text = listen(&text, keys, places).map_err(|reason| Problem::Yaml {
+        let new = listen(&text, keys, places).map_err(|reason| Problem::Yaml {
             setting: "the address to listen on".to_owned(),
             reason,
         })?;
+        take(&mut text, new, "the address to listen on".to_owned());
     }
     let leaves = settings
         .overrides()
@@ -99,12 +107,13 @@ pub(super) fn servers(text: &str, file: &File, settings: &Settings) -> Result<St
             path: &leaf.path,
             value: &leaf.value,
         };
-        text = yaml::edit(&text, keys, &[wish]).map_err(|reason| Problem::Yaml {
+        let new = yaml::edit(&text, keys, &[wish]).map_err(|reason| Problem::Yaml {
             setting: format!("ONEPOD_CONFIG, {}: {}", file.section, leaf.name()),
             reason,
         })?;
+        take(&mut text, new, leaf.name());
     }
-    Ok(text)
+    Ok(Edited { text, keys: changed })
 }
 
 /// The text with every address to listen on.

@@ -43,6 +43,7 @@ fn settle_with(environment: &[(&str, &str)], overrides: &str) -> Settings {
 /// A file of OpenNebula's own grammar with the settings in it.
 fn edited(section: &str, text: &str, settings: &Settings) -> Result<String, Problem> {
     attributes::edit(text, vendor::file(section).unwrap(), settings, Line::of("7.0.2"))
+        .map(|edited| edited.text)
 }
 
 /// The address to listen on in `OneGate`'s file.
@@ -55,7 +56,9 @@ fn logs_of_machines_are_where_the_fireedge_of_the_release_looks_for_them() {
     let settings = settle(&[("OPENNEBULA_HOSTNAME", "opennebula-0")]);
     let file = vendor::file("oned").unwrap();
     for (release, on_the_volume) in [("7.0.2", false), ("7.2.0", false), ("7.4.0", true), ("", false)] {
-        let text = attributes::edit(ONED, file, &settings, Line::of(release)).unwrap();
+        let text = attributes::edit(ONED, file, &settings, Line::of(release))
+            .unwrap()
+            .text;
         let oned = Document::parse(&text).unwrap();
         assert_eq!(oned.get_in("LOG", "SYSTEM").as_deref(), Some("file"), "{release}");
         let said = oned.get_in("LOG", "USE_VMS_LOCATION");
@@ -105,6 +108,34 @@ fn a_key_of_a_vector_that_is_not_there_is_an_error_with_the_way_out() {
         "ONEPOD_CONFIG, oned: VM_MAD[NAME=dummy]/TYPE: there is no vector VM_MAD whose NAME is the one asked for; \
          there are kvm, lxc; to define a new one write `VM_MAD[NAME=dummy]: {KEY: value}` with all of its keys"
     );
+}
+
+#[test]
+fn a_key_of_several_vectors_is_refused_with_their_names() {
+    for (overrides, wanted) in [
+        (
+            "oned:\n  VM_MAD/ARGUMENTS: \"-t 5 kvm\"\n",
+            "ONEPOD_CONFIG, oned: VM_MAD/ARGUMENTS: there are several of them in the file and only the first would change: \
+             write VM_MAD[NAME=…]/ARGUMENTS with one of kvm, lxc",
+        ),
+        (
+            "oned:\n  VM_MAD[EXECUTABLE=one_vmm_exec]/ARGUMENTS: \"-t 5 kvm\"\n",
+            "ONEPOD_CONFIG, oned: VM_MAD[EXECUTABLE=one_vmm_exec]/ARGUMENTS: there are several of them in the file and only \
+             the first would change: write VM_MAD[NAME=…]/ARGUMENTS with one of kvm, lxc",
+        ),
+        (
+            "oned:\n  TM_MAD_CONF/SHARED: \"YES\"\n",
+            "ONEPOD_CONFIG, oned: TM_MAD_CONF/SHARED: there are several of them in the file and only the first would \
+             change: write TM_MAD_CONF[NAME=…]/SHARED with one of the names that you define",
+        ),
+    ] {
+        let text = "VM_MAD = [ NAME = \"kvm\", EXECUTABLE = \"one_vmm_exec\" ]\n\
+                    VM_MAD = [ NAME = \"lxc\", EXECUTABLE = \"one_vmm_exec\" ]\nLOG = [ A = \"1\" ]\nDB = [ A = \"1\" ]\n";
+        let error = edited("oned", text, &settle_with(&MYSQL, overrides))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, wanted);
+    }
 }
 
 #[test]

@@ -87,7 +87,12 @@ pub(super) fn read(text: &str) -> Result<Value, YamlError> {
 
 /// Whether the content has a key, written in either way.
 pub(super) fn has(content: &Value, path: &[String]) -> bool {
-    get(content, &spelled(content, Keys::Symbols, path)).is_some()
+    find(content, path).is_some()
+}
+
+/// The value of a key, written in either way.
+pub(super) fn find<'a>(content: &'a Value, path: &[String]) -> Option<&'a Value> {
+    get(content, &spelled(content, Keys::Symbols, path))
 }
 
 /// The path as the file writes its keys; what is not there in the way of `keys`.

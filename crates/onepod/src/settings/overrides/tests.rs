@@ -225,6 +225,50 @@ fn secrets_are_hidden_wherever_values_are_shown() {
 }
 
 #[test]
+fn what_yaml_read_otherwise_than_it_was_written_is_explained_or_taken() {
+    let overrides = Overrides::parse(
+        "oned:\n  TM_MAD_CONF[NAME=a]: {ALLOW_ORPHANS: false}\n  DEFAULT_IMAGE_PERSISTENT: true\n",
+    )
+    .unwrap();
+    assert_eq!(
+        rows(&overrides),
+        [
+            "oned.conf DEFAULT_IMAGE_PERSISTENT = YES",
+            "oned.conf TM_MAD_CONF[NAME=a]/ALLOW_ORPHANS = NO"
+        ]
+    );
+    assert_eq!(
+        mistakes(
+            "oned:\n  PCI_PASSTHROUGH_BUS: 10\n  DEFAULT_UMASK: 127\n  DEFAULT_AUTH: false\n  MAC_PREFIX: 120\n"
+        ),
+        [
+            "oned: DEFAULT_AUTH of oned.conf is false, and what it takes is text (YAML reads yes, no, on, off, true and \
+             false without quotes as a switch: put the word in quotes)",
+            "oned: MAC_PREFIX of oned.conf is 120, and what it takes is two bytes in hexadecimal digits with a colon between \
+             them (YAML read a number: put the value in quotes, as it is to stand in the file)",
+            "oned: PCI_PASSTHROUGH_BUS of oned.conf is 10, and what it takes is a number of two hexadecimal digits, 0x in \
+             front (YAML reads 0x… without quotes as a number: put it in quotes, as in \"0x0a\")",
+        ]
+    );
+}
+
+#[test]
+fn secrets_in_the_middle_of_values_are_hidden_too() {
+    let yaml = "oned:\n  HM_ARGS: \"--token hunter2 -x\"\n  ONEGATE_ENDPOINT: http://u:hunter2@gate.example\n  \
+                VM_RESTRICTED_ATTR: [\"http://u:hunter2@x\"]\n\
+                sunstone:\n  proxy: http://u:hunter2@proxy:3128\n  list: [\"password=hunter2\"]\n";
+    let overrides = Overrides::parse(yaml).unwrap();
+    let shown = format!("{:?}", overrides.rows());
+    assert!(
+        !shown.contains("hunter2") && shown.contains("http://***@proxy:3128"),
+        "{shown}"
+    );
+    assert_eq!(overrides.secrets(), ["hunter2", "hunter2", "hunter2"]);
+    let wrong = mistakes("oned:\n  ONEGATE_ENDPOINT: \"htp://u:hunter2@gate.example\"\n").concat();
+    assert!(!wrong.contains("hunter2"), "{wrong}");
+}
+
+#[test]
 fn numbers_of_yaml_files_are_written_without_an_exponent() {
     let overrides = Overrides::parse("sunstone:\n  a: 2.0\n  b: [2.5e6, 0.5]\n  c: -1\n").unwrap();
     let values: Vec<String> = overrides.rows().into_iter().map(|(_, value)| value).collect();

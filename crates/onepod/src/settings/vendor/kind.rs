@@ -90,6 +90,9 @@ impl Kind {
         let one = match (self, given) {
             (Self::Switch, Value::Bool(switch)) => if *switch { "YES" } else { "NO" }.to_owned(),
             (Self::Switch, Value::String(text)) if is_switch(text) => text.clone(),
+            (Self::OneOf(words), Value::Bool(switch)) if words.contains(&"YES") => {
+                if *switch { "YES" } else { "NO" }.to_owned()
+            }
             (Self::OneOf(words), _) => {
                 let text = plain(given).ok_or_else(expected)?;
                 let known = words.iter().any(|word| word.eq_ignore_ascii_case(&text));
@@ -184,6 +187,27 @@ impl Kind {
         }
     }
 
+    /// What to do about a value that YAML did not read as the text that was written, the end of a sentence.
+    pub(in crate::settings) fn hint(&self, given: &Value) -> Option<String> {
+        match (self, given) {
+            (Self::Switch | Self::Keys(_) | Self::Any, _) => None,
+            (_, Value::Bool(_)) => Some(
+                "YAML reads yes, no, on, off, true and false without quotes as a switch: put the word in quotes".to_owned(),
+            ),
+            (Self::Form(_), Value::Number(number)) => {
+                let hexadecimal = number.as_u64().filter(|number| *number < 256);
+                let example = hexadecimal
+                    .map(|number| format!("0x{number:02x}"))
+                    .filter(|text| self.fits(text));
+                Some(match example {
+                    Some(text) => format!("YAML reads 0x… without quotes as a number: put it in quotes, as in {text:?}"),
+                    None => "YAML read a number: put the value in quotes, as it is to stand in the file".to_owned(),
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// What is expected, in words.
     #[must_use]
     pub fn expected(&self, grammar: Grammar) -> String {
@@ -231,7 +255,7 @@ impl Kind {
                 let words: Vec<String> = words.iter().map(|word| any_case(word)).collect();
                 let numbers: Vec<i64> = words.iter().filter_map(|word| word.parse().ok()).collect();
                 let text = json!({"type": "string", "pattern": format!("^({})$", words.join("|"))});
-                if words.contains(&any_case("true")) {
+                if words.contains(&any_case("true")) || words.contains(&any_case("YES")) {
                     json!({"anyOf": [{"type": "boolean"}, text]})
                 } else if numbers.is_empty() {
                     text

@@ -232,7 +232,7 @@ fn command(unit: &Unit, path: &Path, arguments: &[String], means: &Means) -> Com
         .env("USER", "oneadmin")
         .env("LOGNAME", "oneadmin")
         .env("LANG", "C.UTF-8")
-        .envs(means.time_zone.iter().map(|zone| ("TZ", zone)))
+        .envs(means.inherited.passed())
         .envs(means.identity.environment().iter().cloned())
         .envs(&unit.environment);
     command

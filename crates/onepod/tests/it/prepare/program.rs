@@ -13,7 +13,7 @@ use super::front::{Front, mode};
 use crate::pod::{Process, get, until};
 
 /// The user of the image.
-const ONEADMIN: u32 = 9869;
+pub(super) const ONEADMIN: u32 = 9869;
 
 /// A command of onepod in an empty environment, its output going to files below the front-end.
 fn onepod(front: &Front, arguments: &[&str], pairs: &[(&str, &str)]) -> Command {
@@ -93,7 +93,7 @@ fn run_as_oneadmin(front: &Front) -> (Command, std::net::SocketAddr) {
 }
 
 /// Whatever the program wrote to standard output until its end, and its exit code.
-fn output(command: &mut Command) -> (i32, String) {
+pub(super) fn output(command: &mut Command) -> (i32, String) {
     let (mut process, stdout) = Process::start(command.stdout(Stdio::piped()));
     let mut text = String::new();
     stdout.unwrap().read_to_string(&mut text).unwrap();
@@ -267,7 +267,7 @@ fn what_is_mounted_into_the_configuration_stays_there() {
 }
 
 /// A shell script in a mount namespace, with the program as $0, the root as $1, and settings for `onepod run`.
-fn in_mount_namespace(front: &Front, script: &str) -> (Command, std::net::SocketAddr) {
+pub(super) fn in_mount_namespace(front: &Front, script: &str) -> (Command, std::net::SocketAddr) {
     let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = Command::new("unshare");
     command
