@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, sleep_until};
 
+use super::own_probes::OwnProbes;
 use crate::log::record::{Records, Sink};
 use crate::log::{Batch, Log, Severity};
 
@@ -82,6 +83,7 @@ pub struct Lines {
     log: Log,
     tail: Tail,
     records: Records,
+    probes: OwnProbes,
     /// The record that waits for further lines.
     waiting: Option<Waiting>,
 }
@@ -105,6 +107,7 @@ impl Lines {
             log,
             tail,
             records: Records::default(),
+            probes: OwnProbes::default(),
             waiting: None,
         }
     }
@@ -159,6 +162,7 @@ impl Lines {
         let mut output = Output {
             batch: self.log.batch(&self.name),
             tail: self.tail.lock(),
+            probes: &mut self.probes,
             earlier: self.waiting.as_ref().map(|waiting| waiting.time.as_str()),
         };
         work(&mut self.records, &mut output);
@@ -170,17 +174,25 @@ impl Lines {
 struct Output<'a> {
     batch: Batch<'a>,
     tail: MutexGuard<'a, VecDeque<Vec<u8>>>,
+    probes: &'a mut OwnProbes,
     /// The time of the first record, if it began in an earlier chunk.
     earlier: Option<&'a str>,
 }
 
 impl Sink for Output<'_> {
     fn line(&mut self, message: &[u8]) {
+        if self.probes.answers(message) {
+            return;
+        }
         Tail::push(&mut self.tail, &self.batch.without_secrets(message));
     }
 
     fn record(&mut self, severity: Severity, message: &[u8]) {
-        match self.earlier.take() {
+        let earlier = self.earlier.take();
+        if self.probes.answers(message) {
+            return;
+        }
+        match earlier {
             Some(time) => self.batch.push_of(time, severity, message),
             None => self.batch.push(severity, message),
         }
