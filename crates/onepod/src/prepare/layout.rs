@@ -54,6 +54,10 @@ fn directories(paths: &Paths) -> Result<(), FileError> {
     ] {
         files::directory(&path, mode)?;
     }
+    // OneForm does not start without it. Releases before 7.2 do not have OneForm.
+    if paths.pristine_etc().join("oneform-server.conf").exists() {
+        files::directory(&paths.oneform(), 0o750)?;
+    }
     for path in [
         paths.ssh_socks(),
         paths.auth_dir(),
