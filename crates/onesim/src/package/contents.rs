@@ -486,7 +486,8 @@ impl Package {
                 Item::Directory => fs::create_dir_all(&file).map_err(at(&file))?,
                 Item::Link(target) => symlink(target, &file).map_err(at(&file))?,
             }
-            if path.starts_with("/etc/") {
+            // dpkg takes files alone for configuration.
+            if path.starts_with("/etc/") && !matches!(item, Item::Directory) {
                 conffiles.push_str(path);
                 conffiles.push('\n');
             }

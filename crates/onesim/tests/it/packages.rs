@@ -153,6 +153,14 @@ fn the_repository_is_signed_and_holds_the_vendors_names_and_paths() {
             .any(|line| line.starts_with("Depends: ") && line.contains("opennebula-migration"))
     );
 
+    // dpkg cannot configure a package whose configuration files name a directory.
+    let deb = root.join("pool/opennebula/opennebula_7.0.0-1_amd64.deb");
+    let conffiles = output("dpkg-deb", &["-I", deb.to_str().unwrap(), "conffiles"]);
+    assert!(
+        conffiles.contains("/etc/one/auth/ldap_auth.conf\n")
+            && !conffiles.contains("/etc/one/auth/certificates")
+    );
+
     // Where a user may mount a file of his own over one of the vendor's.
     for path in [
         "./etc/one/auth/ldap_auth.conf\n",
