@@ -2,7 +2,7 @@
 # The package part of the Dockerfile, in one RUN so that it is one layer. What goes in and what is taken out again stands in
 # `packages`, with the reasons; how it is done stands here.
 #
-# Takes from the build's arguments: ONE_VERSION (X.Y.Z), ONE_REPOSITORY (an apt repository with suite "stable" and component
+# Takes from the build's arguments: ONE_VERSION (X.Y.Z or X.Y.Z.N), ONE_REPOSITORY (an apt repository with suite "stable" and component
 # "opennebula"), ONE_PINS (exact versions, "NAME=VERSION …", of packages that are known; may be empty), SOURCE_DATE_EPOCH
 # (seconds; what would carry the time of the build carries this one). Takes the repository's key from /mnt/key. Fails when a
 # package of another version arrives. Changes no file of a package; moves, copies, deletes and links whole ones only.
@@ -16,7 +16,11 @@ die() { echo "install.sh: $*" >&2; exit 1; }
 # listed KIND: the lines of that kind in `packages`, as NAME REASON.
 listed() { sed -n "s/^$1[[:space:]]\+//p" /mnt/packages; }
 
-[[ $ONE_VERSION =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "ONE_VERSION is \"$ONE_VERSION\", and must be three numbers such as 7.0.0"
+# upstream VERSION: the part of a Debian version that is the release.
+upstream() { local version=${1#*:}; echo "${version%%[-+~]*}"; }
+
+[[ $ONE_VERSION =~ ^[0-9]+(\.[0-9]+){2,3}$ ]] ||
+  die "ONE_VERSION is \"$ONE_VERSION\", and must be three numbers such as 7.0.0, or four such as 7.0.0.1"
 
 # Everything in here is undone at the end, whether it is still there or not.
 scaffold=(/etc/apt/sources.list.d/opennebula.list /etc/apt/opennebula.asc /etc/dpkg/dpkg.cfg.d/opennebula-image)
@@ -57,15 +61,20 @@ while read -r name _; do
   for known in ${ONE_PINS:-}; do
     [[ ${known%%=*} != "$name" ]] || pin=${known#*=}
   done
-  install+=("$name=${pin:-$ONE_VERSION*}")
+  # A pattern would take 7.0.0.1 and 7.0.10 for a 7.0.1 or 7.0.0: the newest that is of the release, by its own number.
+  while [[ -z $pin ]] && read -r _ _ version _; do
+    [[ $(upstream "$version") != "$ONE_VERSION" ]] || pin=$version
+  done < <(apt-cache madison "$name")
+  [[ $pin ]] || die "the repository $ONE_REPOSITORY has no $name of $ONE_VERSION; it has:
+$(apt-cache madison "$name")"
+  install+=("$name=$pin")
 done < <(listed opennebula)
 while read -r name _; do install+=("$name"); done < <(listed system)
 apt-get install -qy --no-install-recommends "${install[@]}"
 
 for package in "${versioned[@]}"; do
   version=$(dpkg-query --show --showformat '${Version}' "$package")
-  upstream=${version#*:}
-  [[ ${upstream%%[-+~]*} == "$ONE_VERSION" ]] || die "$package $version was installed, but ONE_VERSION asks for $ONE_VERSION"
+  [[ $(upstream "$version") == "$ONE_VERSION" ]] || die "$package $version was installed, but ONE_VERSION asks for $ONE_VERSION"
 done
 [[ $(id -u oneadmin):$(id -g oneadmin) == 9869:9869 ]] || die "a package changed the uid or the group of oneadmin"
 
@@ -104,8 +113,12 @@ while read -r path _; do
   # shellcheck disable=SC2086 # a name may have a *
   rm -rf $path
 done < <(listed remove)
-# Nobody becomes somebody else in here.
+# Nobody becomes somebody else in here, nor gets a right of root's: capabilities of files are set by setcap, which comes with
+# getcap (libcap2-bin).
 find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
+if command -v getcap >/dev/null; then
+  while read -r file _; do setcap -r "$file"; done < <(getcap -r / 2>/dev/null)
+fi
 # What only the installation needed, or would differ from build to build.
 apt-get clean
 rm -rf "${scaffold[@]}" /var/lib/apt/lists/* /var/cache/* /var/log/*.log /var/log/apt /tmp/* /var/tmp/* \

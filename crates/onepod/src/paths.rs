@@ -106,6 +106,13 @@ impl Paths {
         self.data().join("vms")
     }
 
+    /// Terraform's files of `OneForm`'s provisions, on the volume: they name machines that cost money, and the database learns
+    /// of them only when Terraform has finished.
+    #[must_use]
+    pub fn oneform(&self) -> PathBuf {
+        self.data().join("oneform")
+    }
+
     /// Credentials of OpenNebula (`one_auth` and its companions).
     #[must_use]
     pub fn auth_dir(&self) -> PathBuf {

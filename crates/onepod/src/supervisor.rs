@@ -26,6 +26,7 @@ pub mod config;
 pub mod follow;
 pub mod handle;
 pub mod machine;
+mod own_probes;
 pub mod probe;
 mod requests;
 pub mod timer;

@@ -4,6 +4,7 @@
 //! It exists for tests and for machines without the vendor's packages; it manages no hypervisor. What it
 //! does is what was observed on the real software; what it cannot do, it refuses.
 
+mod augeas;
 mod cli;
 mod clock;
 mod config;

@@ -10,12 +10,11 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::augeas::Tree;
 use crate::clock;
-use crate::config::Config;
 use crate::db::{Db, MysqlAddress};
-use crate::oned::mysql_address;
 use crate::place::Place;
 use crate::release::Release;
 use crate::schema;
@@ -166,10 +165,23 @@ fn backend(options: &Options) -> Result<dump::Backend, String> {
         }));
     }
     let place = Place::from_environment();
-    let config = Config::load(&place).map_err(|e| format!("Unable to parse oned.conf: {}", e.trim()))?;
-    match config.get_in("DB", "BACKEND", "") {
+    let text = fs::read_to_string(place.etc().join("oned.conf"))
+        .map_err(|e| format!("Unable to parse oned.conf: {e}"))?;
+    let config = Tree::read(&text).unwrap_or_default();
+    let value = |key: &str, default: &str| {
+        config
+            .get(&format!("DB/{key}"))
+            .unwrap_or_else(|| default.to_owned())
+    };
+    match value("BACKEND", "").as_str() {
         "sqlite" => Ok(dump::Backend::Sqlite(place.var().join("one.db"))),
-        "mysql" => Ok(dump::Backend::mysql(mysql_address(&config))),
+        "mysql" => Ok(dump::Backend::mysql(MysqlAddress {
+            server: value("SERVER", "localhost"),
+            port: value("PORT", "0").parse().unwrap_or(0),
+            user: value("USER", "oneadmin"),
+            password: value("PASSWD", ""),
+            name: value("DB_NAME", "opennebula"),
+        })),
         _ => Err("DB BACKEND must be sqlite or mysql.".to_owned()),
     }
 }
@@ -256,17 +268,94 @@ fn upgrade(opened: &Opened, release: &Release, options: &Options) -> Result<(Str
         text.push_str(&opened.backend.backup(&file, options.force)?);
         Some(file)
     };
-    let Err(why) = migrate(opened, &found, wanted, options.verbose, &mut text) else {
-        return Ok((text, 0));
-    };
-    let _ = writeln!(text, "\n{why}\n\nThe database will be restored");
-    match backup {
-        Some(file) => text.push_str(&opened.backend.restore(&file, true)?),
-        None => text.push_str(
-            "WARNING: No backup has been restored as --no-backup flag was set. Note that DB state migh be inconsistent.\n",
-        ),
+    match migrate(opened, &found, wanted, options.verbose, &mut text) {
+        Ok(()) => return Ok((text, 0)),
+        Err(Stopped::Missing { shared, local }) => {
+            complain_of_missing_migrators(&shared, &local);
+            text.push('\n');
+            if let Some(file) = backup {
+                text.push_str("The database will be restored\n");
+                text.push_str(&opened.backend.restore(&file, true)?);
+            }
+        }
+        Err(Stopped::Failed { why, migrator }) => {
+            let _ = writeln!(
+                text,
+                "\n{why}\n{}\n\nThe database will be restored",
+                backtrace(&migrator)
+            );
+            match backup {
+                Some(file) => text.push_str(&opened.backend.restore(&file, true)?),
+                None => text.push_str(
+                    "WARNING: No backup has been restored as --no-backup flag was set. Note that DB state migh be inconsistent.\n",
+                ),
+            }
+        }
     }
     Ok((text, ERROR))
+}
+
+/// Why a migration did not come to its end.
+enum Stopped {
+    /// There is no step from these versions.
+    Missing { shared: String, local: String },
+    /// A step raised an error.
+    Failed { why: String, migrator: PathBuf },
+}
+
+#[expect(clippy::print_stderr, reason = "a command line tool")]
+fn complain_of_missing_migrators(shared: &str, local: &str) {
+    eprintln!(
+        "ERROR: Database upgrade to the latest versions (local {local}, shared {shared})\nwasn't successful due to missing \
+         migration descriptors. Migrators are\nprovided as part of Enterprise Edition for customers with active \
+         subscription.\nFor community with non-commercial deployments they are provided via a\ndedicated migration \
+         package, which must be obtained separately."
+    );
+}
+
+/// Ruby's list of calls from the innermost, as the real tool prints it below the message.
+fn backtrace(migrator: &Path) -> String {
+    const GEMS: &str = "/usr/share/one/gems/gems";
+    let mut calls = vec![
+        format!("{GEMS}/mysql2-0.5.6/lib/mysql2/client.rb:148:in `_query'"),
+        format!("{GEMS}/mysql2-0.5.6/lib/mysql2/client.rb:148:in `block in query'"),
+        format!("{GEMS}/mysql2-0.5.6/lib/mysql2/client.rb:147:in `handle_interrupt'"),
+        format!("{GEMS}/mysql2-0.5.6/lib/mysql2/client.rb:147:in `query'"),
+    ];
+    for (line, name) in [
+        (160, "block in _execute"),
+        (111, "log_connection_yield"),
+        (160, "_execute"),
+        (61, "block in execute"),
+        (91, "hold"),
+        (256, "synchronize"),
+        (61, "execute"),
+        (199, "execute_dui"),
+        (1129, "execute_ddl"),
+        (210, "block in transaction"),
+        (318, "_transaction"),
+        (292, "block in transaction"),
+        (91, "hold"),
+        (256, "synchronize"),
+        (239, "transaction"),
+    ] {
+        calls.push(format!(
+            "{GEMS}/sequel-5.72.0/lib/sequel/database/query.rb:{line}:in `{name}'"
+        ));
+    }
+    calls.push(format!("{}:47:in `up'", migrator.display()));
+    for (file, line, name) in [
+        ("/usr/lib/one/ruby/onedb/onedb.rb", 429, "apply_migrators"),
+        ("/usr/lib/one/ruby/onedb/onedb.rb", 297, "upgrade"),
+        ("/usr/bin/onedb", 433, "block (2 levels) in <main>"),
+        ("/usr/lib/one/ruby/cli/command_parser.rb", 513, "run"),
+        ("/usr/lib/one/ruby/cli/command_parser.rb", 83, "initialize"),
+        ("/usr/bin/onedb", 300, "new"),
+        ("/usr/bin/onedb", 300, "<main>"),
+    ] {
+        calls.push(format!("{file}:{line}:in `{name}'"));
+    }
+    calls.join("\n")
 }
 
 /// First the shared tables, then the local ones, as far as there are migrators.
@@ -276,17 +365,25 @@ fn migrate(
     wanted: &str,
     verbose: bool,
     text: &mut String,
-) -> Result<(), String> {
+) -> Result<(), Stopped> {
+    let mut reached = Vec::new();
     for (table, said, from) in [
         ("db_versioning", "shared", &found.shared),
         ("local_db_versioning", "local", &found.local),
     ] {
         let _ = writeln!(text, "\n>>> Running migrators for {said} tables");
-        if said == "local" {
-            fail_on_request()?;
-        }
         let steps = migrators(said);
         let mut at = from.clone();
+        let failed = |at: &str, to: &str, why: String| Stopped::Failed {
+            why,
+            migrator: Place::from_environment()
+                .onedb()
+                .join(said)
+                .join(format!("{at}_to_{to}.rb")),
+        };
+        if said == "local" {
+            fail_on_request().map_err(|why| failed(&at, wanted, why))?;
+        }
         while let Some((_, to)) = steps
             .iter()
             .find(|(from, to)| *from == at && number(to) <= number(wanted))
@@ -294,21 +391,30 @@ fn migrate(
             if verbose {
                 let _ = writeln!(text, "  > Running migrator {at}_to_{to}");
             }
-            write_version(&opened.db, table, &at, to)?;
+            write_version(&opened.db, table, &at, to).map_err(|why| failed(&at, to, why))?;
             at.clone_from(to);
         }
-        if at != wanted {
-            return Err(format!(
-                "ERROR: Database upgrade to the latest versions wasn't successful due to missing migration descriptors ({said} {at})."
-            ));
+        if at == *from {
+            let _ = writeln!(text, "Database already uses version {at}");
         }
+        reached.push(at);
     }
-    Ok(())
+    match <[String; 2]>::try_from(reached) {
+        Ok([shared, local]) if shared != wanted || local != wanted => Err(Stopped::Missing { shared, local }),
+        _ => Ok(()),
+    }
 }
 
-/// The steps that are installed for the shared or the local tables; all that are known where no file is.
+/// The steps that are installed for the shared or the local tables; all that are known where onedb itself is not installed.
 fn migrators(part: &str) -> Vec<(String, String)> {
-    let installed: Vec<_> = fs::read_dir(Place::from_environment().onedb().join(part))
+    let home = Place::from_environment().onedb();
+    if !home.is_dir() {
+        return MIGRATORS
+            .iter()
+            .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+            .collect();
+    }
+    fs::read_dir(home.join(part))
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
@@ -317,15 +423,7 @@ fn migrators(part: &str) -> Vec<(String, String)> {
             let (from, to) = name.strip_suffix(".rb")?.split_once("_to_")?;
             Some((from.to_owned(), to.to_owned()))
         })
-        .collect();
-    if installed.is_empty() {
-        MIGRATORS
-            .iter()
-            .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
-            .collect()
-    } else {
-        installed
-    }
+        .collect()
 }
 
 fn fail_on_request() -> Result<(), String> {

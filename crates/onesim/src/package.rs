@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 mod contents;
+mod places;
 mod repository;
 
 /// Why packaging stopped.

@@ -6,6 +6,7 @@
 mod front_end;
 mod layers;
 mod packages;
+mod repository;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use serde_json::Value;
 pub(crate) use front_end::{name, onepod, repository, simulator};
 pub(crate) use layers::Layer;
 pub(crate) use packages::{Origin, Source, VENDOR};
+pub(crate) use repository::{Packages, Repository};
 
 use crate::apt;
 use crate::cluster::Cluster;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::images::{Origin, Source, name, simulator};
+use crate::images::{Origin, Repository, Source, name, simulator};
 use crate::platform::Platform;
 use crate::progress::Progress;
 use crate::repo::Repo;
@@ -191,7 +191,7 @@ impl Kind {
                     .run(&self.log("image"))
             })?;
             let (address, key) = (published.clone(), String::new());
-            return Ok((Origin::Repository { address, key }, true));
+            return Ok((Origin::Repository(Repository { address, key }), true));
         }
         let origin = Origin::for_published_base(&self.repo);
         if self.content == Content::BuiltFromVendor && origin == Origin::Simulated {

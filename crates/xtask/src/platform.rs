@@ -113,6 +113,12 @@ pub(crate) fn simulated(repo: &Repo, progress: &mut Progress) -> Result<Unpacked
     Parts::simulated(repo, progress)?.unpacked(repo, progress)
 }
 
+/// The same with the packages of the repository that was named, or else with the simulated ones.
+pub(crate) fn unpacked(repo: &Repo, progress: &mut Progress) -> Result<Unpacked> {
+    let _one = Lock::take_in_cache(repo, "images")?;
+    Parts::named_or_simulated(repo, progress)?.unpacked(repo, progress)
+}
+
 /// Builds the front-end's image of a release with the simulated packages, and pushes it to a registry on this machine;
 /// the digest that it has there.
 pub(crate) fn pushed(repo: &Repo, to: &str, progress: &mut Progress) -> Result<String> {
@@ -135,10 +141,10 @@ pub(crate) struct Weighed {
     pub(crate) earlier_root: PathBuf,
 }
 
-/// Builds the image and what it is compared with, with the simulated packages.
+/// Builds the image and what it is compared with, with the packages of the repository that was named or the simulated ones.
 pub(crate) fn weighed(repo: &Repo, progress: &mut Progress) -> Result<Weighed> {
     let _one = Lock::take_in_cache(repo, "images")?;
-    let parts = Parts::simulated(repo, progress)?;
+    let parts = Parts::named_or_simulated(repo, progress)?;
     let ours = parts.unpacked(repo, progress)?;
     let layers = progress.step("the image by layer", || {
         parts.store.build_again(&parts.base, &parts.onepod, &parts.source)
@@ -157,7 +163,7 @@ pub(crate) fn weighed(repo: &Repo, progress: &mut Progress) -> Result<Weighed> {
 /// Builds the same image twice more from nothing; the layers of each build.
 pub(crate) fn rebuilt(repo: &Repo, progress: &mut Progress) -> Result<[Vec<Layer>; 2]> {
     let _one = Lock::take_in_cache(repo, "images")?;
-    let parts = Parts::simulated(repo, progress)?;
+    let parts = Parts::named_or_simulated(repo, progress)?;
     let again = || parts.store.build_again(&parts.base, &parts.onepod, &parts.source);
     progress.step("the same image twice from nothing", || Ok([again()?, again()?]))
 }
@@ -173,12 +179,27 @@ struct Parts {
 impl Parts {
     /// With the simulated packages.
     fn simulated(repo: &Repo, progress: &mut Progress) -> Result<Self> {
+        Self::of(repo, &Origin::Simulated, progress)
+    }
+
+    fn named_or_simulated(repo: &Repo, progress: &mut Progress) -> Result<Self> {
+        let named = repo.repository.clone();
+        Self::of(
+            repo,
+            &named.map_or(Origin::Simulated, Origin::Repository),
+            progress,
+        )
+    }
+
+    fn of(repo: &Repo, origin: &Origin, progress: &mut Progress) -> Result<Self> {
         let store = Store::open(repo);
         let base = progress.step("base image", || store.base())?;
         let onepod = progress.step("onepod", || onepod(repo))?;
-        let source = progress.step("simulated packages", || {
-            Source::prepare(repo, &Origin::Simulated, || simulator(repo))
-        })?;
+        let step = match origin {
+            Origin::Simulated => "simulated packages".to_owned(),
+            Origin::Repository(repository) => format!("packages of {}", repository.address),
+        };
+        let source = progress.step(&step, || Source::prepare(repo, origin, || simulator(repo)))?;
         Ok(Self {
             store,
             base,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::images::Repository;
 use crate::versions::Versions;
 
 /// The releases that are built, in the checkout.
@@ -18,8 +19,10 @@ pub(crate) struct Repo {
     pub(crate) state: PathBuf,
     /// What took long to make and is good for any checkout: stays after `down`.
     pub(crate) cache: PathBuf,
-    /// The `OpenNebula` release of the default line in versions.json, `X.Y.Z`.
+    /// The `OpenNebula` release that is worked with: that of the default line in versions.json where nothing else is named.
     pub(crate) release: String,
+    /// The repository that `--repository` names.
+    pub(crate) repository: Option<Repository>,
 }
 
 impl Repo {
@@ -38,6 +41,7 @@ impl Repo {
             state: root.join(".state"),
             cache: cache.join("opennebula-kubernetes"),
             release: release.to_string(),
+            repository: None,
             root,
         })
     }
@@ -53,6 +57,18 @@ impl Repo {
             release: release.to_owned(),
             ..self.clone()
         }
+    }
+
+    /// The same checkout, for what is done with the packages of a repository and with the release that they are of.
+    pub(crate) fn with_repository(&self, repository: Option<Repository>) -> Result<Self> {
+        let Some(repository) = repository else {
+            return Ok(self.clone());
+        };
+        Ok(Self {
+            release: repository.release()?.to_string(),
+            repository: Some(repository),
+            ..self.clone()
+        })
     }
 
     /// The folder of log files of commands, made when it is missing.

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
+use crate::images::Packages;
 use crate::repo::Repo;
 
 /// Developers' and CI's commands of this repository.
@@ -28,11 +29,17 @@ use crate::repo::Repo;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 pub(crate) enum Verb {
     /// Installs what is missing, starts a cluster, builds the images, installs the chart, says how to log in
-    Up,
+    Up {
+        #[command(flatten)]
+        packages: Packages,
+    },
     /// Ends the clusters of this checkout and removes all that they wrote; what took long to make stays in the cache
     Down,
     /// Every check of the repository, the scenarios on a cluster included
-    Test,
+    Test {
+        #[command(flatten)]
+        packages: Packages,
+    },
     /// The fast loop without a cluster: formatting, lints, unit tests, licences, charts, shell scripts
     Check,
     /// onepod beside supervisord, s6, runit and a plain shell; rewrites docs/benchmarks.md
@@ -56,9 +63,12 @@ pub(crate) enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// The fault suite alone: everything that breaks in real life, with the simulated OpenNebula and a real MariaDB
+    /// The fault suite alone: everything that breaks in real life, with a real MariaDB and, where no repository is named, the
+    /// simulated OpenNebula
     Faults {
-        /// What the suite is told: `--list`, `--only NAME`, `--keep`
+        #[command(flatten)]
+        packages: Packages,
+        /// What the suite is told, behind the options above: `--list`, `--only NAME`, `--keep`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
@@ -81,15 +91,18 @@ impl Verb {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let repo = Repo::find()?;
         match self {
-            Self::Up => up::run(&repo),
+            Self::Up { packages } => up::run(&packages.of(&repo)?),
             Self::Down => down::run(&repo),
-            Self::Test => test::run(&repo),
+            Self::Test { packages } => test::run(&packages.of(&repo)?),
             Self::Check => check::run(&repo),
             Self::Bench { args } => bench::run(&repo, &args),
-            Self::Image { what } => image::run(&repo, what.unwrap_or(image::Image::Build)),
+            Self::Image { what } => image::run(
+                &repo,
+                what.unwrap_or_else(|| image::Image::Build(Packages::of_environment())),
+            ),
             Self::Chart(chart) => chart.run(&repo),
             Self::Cluster { args } => cluster::run(&repo, &args),
-            Self::Faults { args } => faults::run(&repo, &args),
+            Self::Faults { packages, args } => faults::run(&packages.of(&repo)?, &args),
             Self::Release(release) => release.run(&repo),
             Self::E2e(e2e) => e2e.run(&repo),
             Self::Manifests(manifests) => manifests.run(&repo),
@@ -138,6 +151,13 @@ mod tests {
             "image bake",
             "release detect --check --line 7.0",
             "e2e --on kind --line 7.2 --kubernetes 1.35",
+            "up --repository file:///srv/one",
+            "test --repository http://mirror.example.org/one",
+            "faults --repository file:///srv/one --only stale-lock",
+            "e2e --repository file:///srv/one --keep",
+            "image contract --repository file:///srv/one",
+            "image reproduce --repository file:///srv/one",
+            "image report --repository file:///srv/one --repository-key /srv/one.asc",
             "forge output plan -- image bake",
             "forge summary -- forge matrix --kubernetes all",
         ] {
@@ -151,6 +171,8 @@ mod tests {
             ("deploy", "'deploy'"),
             ("image bake --fast", "'--fast'"),
             ("release detect --line seven", "seven"),
+            ("up --repository ftp://x/y", "file://"),
+            ("e2e --repository file:///srv/one --line 7.2", "--line"),
             ("forge output plan", "<VERB>"),
             ("forge output plan -- image fry", "'fry'"),
             ("forge summary -- forge output plan -- image fry", "'fry'"),

@@ -36,6 +36,7 @@ pub(crate) fn installed(line: Line) -> Vec<&'static str> {
         "opennebula-flow",
         "opennebula-gate",
         "opennebula-guacd",
+        "opennebula-migration",
         "opennebula-tools",
     ];
     if line >= Line::new(7, 2) {
@@ -245,8 +246,8 @@ pub(crate) mod tests {
     #[test]
     fn each_line_installs_what_it_has() {
         let count = |line: &str| installed(line.parse().unwrap()).len();
-        assert_eq!((count("7.0"), count("7.2"), count("7.4")), (6, 7, 8));
-        assert_eq!((count("7.10"), count("8.0")), (8, 8));
+        assert_eq!((count("7.0"), count("7.2"), count("7.4")), (7, 8, 9));
+        assert_eq!((count("7.10"), count("8.0")), (9, 9));
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Browser {
             "--no-first-run".to_owned(),
             "--no-proxy-server".to_owned(),
             "--disable-background-networking".to_owned(),
-            "--window-size=1000,700".to_owned(),
+            "--window-size=1400,900".to_owned(),
             format!("--user-data-dir={}", profile.path().join("profile").display()),
             format!("--host-resolver-rules=MAP {}:443 {}", site.hostname, site.address),
             format!("--ignore-certificate-errors-spki-list={}", site.key),
@@ -90,40 +90,49 @@ impl Browser {
         self.ask("/url", &json!({"url": url})).await.map(drop)
     }
 
-    /// Types into the element that a CSS selector finds.
+    /// Types into the element that a CSS selector finds, once it is there and takes input. The error has no text that was
+    /// typed: it may be a password.
     pub(crate) async fn type_into(&self, selector: &str, text: &str) -> Result<()> {
-        let element = self.find(selector).await?;
-        self.ask(&format!("/element/{element}/value"), &json!({"text": text}))
-            .await
-            .map(drop)
-            // The text may be a password: the answer's words are enough.
-            .with_context(|| format!("cannot type into {selector}"))
+        self.act(selector, "value", &json!({"text": text})).await
     }
 
-    /// Clicks the element that a CSS selector finds.
+    /// Clicks the element that a CSS selector finds, once it is there and can be clicked.
     pub(crate) async fn click(&self, selector: &str) -> Result<()> {
-        let element = self.find(selector).await?;
-        self.ask(&format!("/element/{element}/click"), &json!({}))
-            .await
-            .map(drop)
+        self.act(selector, "click", &json!({})).await
     }
 
-    /// The text of the page once it has an element that a CSS selector finds.
-    pub(crate) async fn text_with(&self, selector: &str) -> Result<String> {
-        until(selector, PATIENCE, async || {
-            Ok(match self.find(selector).await {
+    /// A page that is built by its script has its elements some time after it was loaded.
+    async fn act(&self, selector: &str, command: &str, what: &Value) -> Result<()> {
+        until(&format!("{command} on {selector}"), PATIENCE, async || {
+            let done = async {
+                let element = self.find(selector).await?;
+                self.ask(&format!("/element/{element}/{command}"), what).await
+            };
+            Ok(match done.await {
                 Ok(_) => Look::Seen(()),
                 Err(error) => Look::not_yet(error),
             })
         })
-        .await?;
-        let text = self
-            .ask(
-                "/execute/sync",
-                &json!({"script": "return document.body.innerText", "args": []}),
-            )
-            .await?;
-        Ok(text.as_str().unwrap_or_default().to_owned())
+        .await
+    }
+
+    /// The text of the first element that a CSS selector finds, once it has one.
+    pub(crate) async fn text_of(&self, selector: &str) -> Result<String> {
+        until(&format!("a text in {selector}"), PATIENCE, async || {
+            let text = async {
+                let element = self.find(selector).await?;
+                let path = format!("/session/{}/element/{element}/text", self.session);
+                get(self.address, &path).await
+            };
+            Ok(match text.await {
+                Ok(text) => match text.as_str().map(str::trim) {
+                    Some(text) if !text.is_empty() => Look::Seen(text.to_owned()),
+                    _ => Look::NotYet("it is empty".to_owned()),
+                },
+                Err(error) => Look::not_yet(error),
+            })
+        })
+        .await
     }
 
     /// What is to be seen, as PNG.

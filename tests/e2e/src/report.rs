@@ -10,8 +10,8 @@ pub(crate) enum Outcome {
     Passed(String),
     /// It was not; the text says why.
     Failed(String),
-    /// An earlier step failed, so that it could not be tried.
-    NotRun,
+    /// It relies on an earlier step, this one, which failed.
+    NotRun(&'static str),
 }
 
 /// One line of the table.
@@ -75,16 +75,19 @@ impl fmt::Display for Report {
                 Outcome::Passed(what) if what.is_empty() => (seconds, "passed".to_owned()),
                 Outcome::Passed(what) => (seconds, format!("passed: {what}")),
                 Outcome::Failed(why) => (seconds, format!("FAILED: {}", one_line(why))),
-                Outcome::NotRun => ("-".to_owned(), "not run".to_owned()),
+                Outcome::NotRun(cause) => ("-".to_owned(), format!("not run, because \"{cause}\" failed")),
             };
             writeln!(f, "| {step:width$} | {seconds:>7} | {result}")?;
         }
         let total: Duration = self.lines.iter().map(|line| line.took).sum();
         writeln!(f, "| {:width$} | {:>7.1} |", "total", total.as_secs_f64())?;
-        let not_run = self.count(|outcome| *outcome == Outcome::NotRun);
+        let not_run = self.count(|outcome| matches!(outcome, Outcome::NotRun(_)));
         writeln!(f)?;
         if not_run > 0 {
-            writeln!(f, "{not_run} steps were not run, because an earlier one failed")?;
+            writeln!(
+                f,
+                "{not_run} steps were not run, because an earlier one that they rely on failed"
+            )?;
         }
         write!(
             f,
@@ -120,7 +123,7 @@ mod tests {
             Duration::from_secs(1),
             Outcome::Failed("refused\nby | oned".to_owned()),
         );
-        report.add("uninstall", Duration::ZERO, Outcome::NotRun);
+        report.add("uninstall", Duration::ZERO, Outcome::NotRun("login"));
         assert_eq!(
             report.to_string(),
             "Helm v4\n\n\
@@ -128,9 +131,9 @@ mod tests {
              |-----------|--------:|-------\n\
              | install   |    12.3 | passed: 2 pods\n\
              | login     |     1.0 | FAILED: refused by / oned\n\
-             | uninstall |       - | not run\n\
+             | uninstall |       - | not run, because \"login\" failed\n\
              | total     |    13.3 |\n\n\
-             1 steps were not run, because an earlier one failed\n\
+             1 steps were not run, because an earlier one that they rely on failed\n\
              1 passed, 1 failed"
         );
         assert!(!report.passed());
@@ -146,7 +149,7 @@ mod tests {
         let mut report = Report::default();
         report.add("install", Duration::ZERO, Outcome::Passed(String::new()));
         assert!(report.passed());
-        report.add("login", Duration::ZERO, Outcome::NotRun);
+        report.add("login", Duration::ZERO, Outcome::NotRun("install"));
         assert!(!report.passed());
     }
 }

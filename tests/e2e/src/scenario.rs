@@ -35,138 +35,176 @@ use world::World;
 pub(crate) use world::{FRONT_END_POD, HEALTH_PORT};
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<String>> + 'a>>;
-type Step = (&'static str, for<'a> fn(&'a mut World) -> Running<'a>);
+type Step = (&'static str, Rest, for<'a> fn(&'a mut World) -> Running<'a>);
 
-/// With the chart's defaults first; each step relies on those before it.
+/// What becomes of the steps behind one that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// They rely on it, and are not run.
+    Stops,
+    /// It only looks, or what it changes none of them needs.
+    GoesOn,
+}
+use Rest::{GoesOn, Stops};
+
+/// With the chart's defaults first.
 const STEPS: &[Step] = &[
-    ("install with no values, every pod ready", |world| {
+    ("install with no values, every pod ready", Stops, |world| {
         Box::pin(install::install(world))
     }),
-    ("helm test", |world| Box::pin(install::test(world))),
-    ("pyone logs in with the generated password", |world| {
+    ("helm test", GoesOn, |world| Box::pin(install::test(world))),
+    ("pyone logs in with the generated password", Stops, |world| {
         Box::pin(api::login(world))
     }),
-    ("drivers for tests by values: pod rolled, configured", |world| {
-        Box::pin(upgrade::add_drivers(world))
-    }),
-    ("a dummy host, a VM: RUNNING", |world| {
+    (
+        "drivers for tests by values: pod rolled, configured",
+        Stops,
+        |world| Box::pin(upgrade::add_drivers(world)),
+    ),
+    ("a dummy host, a VM: RUNNING", Stops, |world| {
         Box::pin(api::create(world))
     }),
-    ("no password in logs, ConfigMaps, pods", |world| {
+    ("no password in logs, ConfigMaps, pods", GoesOn, |world| {
         Box::pin(install::secrecy(world))
     }),
-    ("/status as a page, as JSON, in the container", |world| {
+    ("/status as a page, as JSON, in the container", GoesOn, |world| {
         Box::pin(install::status(world))
     }),
-    ("pod deleted: host, VM and Secrets still there", |world| {
+    ("pod deleted: host, VM and Secrets still there", Stops, |world| {
         Box::pin(faults::delete_pod(world))
     }),
-    ("kill -9 of oned: back in the same container", |world| {
+    ("kill -9 of oned: back in the same container", Stops, |world| {
         Box::pin(faults::kill_oned(world))
     }),
-    ("upgrade with changed values: pod rolled, in effect", |world| {
-        Box::pin(upgrade::upgrade(world))
-    }),
-    ("rollback: the values of before, nothing lost", |world| {
+    (
+        "upgrade with changed values: pod rolled, in effect",
+        Stops,
+        |world| Box::pin(upgrade::upgrade(world)),
+    ),
+    ("rollback: the values of before, nothing lost", Stops, |world| {
         Box::pin(changes::rollback(world, upgrade::ATTRIBUTE))
     }),
-    ("upgrade with a larger volume: it grows", |world| {
+    ("upgrade with a larger volume: it grows", Stops, |world| {
         Box::pin(changes::grow(world))
     }),
-    ("FireEdge by hostname through the Ingress: login", |world| {
-        Box::pin(upgrade::fireedge(world))
-    }),
-    ("connections that pass, and that policies refuse", |world| {
-        Box::pin(connections::table(world))
-    }),
-    ("login in a browser by hostname over TLS", |world| {
+    (
+        "FireEdge by hostname through the Ingress: login",
+        GoesOn,
+        |world| Box::pin(upgrade::fireedge(world)),
+    ),
+    (
+        "connections that pass, and that policies refuse",
+        GoesOn,
+        |world| Box::pin(connections::table(world)),
+    ),
+    ("login in a browser by hostname over TLS", GoesOn, |world| {
         Box::pin(outside::browser(world))
     }),
-    ("a WebSocket and a large upload over TLS", |world| {
+    ("a WebSocket and a large upload over TLS", GoesOn, |world| {
         Box::pin(outside::upload(world))
     }),
-    ("Gateway API: web by HTTPRoute, API by TCPRoute", |world| {
-        Box::pin(outside::gateway(world))
-    }),
-    ("uninstall: volumes and Secrets stay", |world| {
+    (
+        "Gateway API: web by HTTPRoute, API by TCPRoute",
+        GoesOn,
+        |world| Box::pin(outside::gateway(world)),
+    ),
+    ("uninstall: volumes and Secrets stay", Stops, |world| {
         Box::pin(install::uninstall(world))
     }),
-    ("install again on them: same password, host, VM", |world| {
+    ("install again on them: same password, host, VM", Stops, |world| {
         Box::pin(install::again(world))
     }),
-    ("wrong database password: says why, recovers", |world| {
+    ("wrong database password: says why, recovers", Stops, |world| {
         Box::pin(database::wrong_password(world))
     }),
-    ("oneadmin's password rotated: good, nothing restarted", |world| {
-        Box::pin(rotation::oneadmin_password(world))
-    }),
-    ("a load balancer's address is found and told", |world| {
+    (
+        "oneadmin's password rotated: good, nothing restarted",
+        Stops,
+        |world| Box::pin(rotation::oneadmin_password(world)),
+    ),
+    ("a load balancer's address is found and told", GoesOn, |world| {
         Box::pin(changes::balancer(world))
     }),
-    ("maintenance: volumes, no services, and back", |world| {
+    ("maintenance: volumes, no services, and back", Stops, |world| {
         Box::pin(changes::maintenance(world))
     }),
-    ("wrong settings: exit 64, all named, mended", |world| {
+    ("wrong settings: exit 64, all named, mended", Stops, |world| {
         Box::pin(mistakes::named_and_mended(world))
     }),
-    ("database lost and back: same container, same oned", |world| {
-        Box::pin(database::lost_and_back(world))
-    }),
-    ("no database at the start: waits, starts by itself", |world| {
-        Box::pin(database::absent_at_start(world))
-    }),
-    ("no password in logs, ConfigMaps, pods, at the end", |world| {
-        Box::pin(install::secrecy(world))
-    }),
-    ("uninstall, namespace deleted: nothing is left", |world| {
+    (
+        "database lost and back: same container, same oned",
+        Stops,
+        |world| Box::pin(database::lost_and_back(world)),
+    ),
+    (
+        "no database at the start: waits, starts by itself",
+        Stops,
+        |world| Box::pin(database::absent_at_start(world)),
+    ),
+    (
+        "no password in logs, ConfigMaps, pods, at the end",
+        GoesOn,
+        |world| Box::pin(install::secrecy(world)),
+    ),
+    ("uninstall, namespace deleted: nothing is left", Stops, |world| {
         Box::pin(install::clean(world))
     }),
 ];
 
 /// Those without an install by Helm, in a namespace of their own.
 const RENDERED_STEPS: &[Step] = &[
-    ("every manifest of every file in ci/: API server", |world| {
-        Box::pin(manifests::judged(world))
-    }),
-    ("rendered and applied without hooks: ready", |world| {
+    (
+        "every manifest of every file in ci/: API server",
+        GoesOn,
+        |world| Box::pin(manifests::judged(world)),
+    ),
+    ("rendered and applied without hooks: ready", Stops, |world| {
         Box::pin(gitops::apply(world))
     }),
-    ("applied again: same Secrets, same pod", |world| {
+    ("applied again: same Secrets, same pod", GoesOn, |world| {
         Box::pin(gitops::again(world))
     }),
-    ("rendered: namespace deleted", |world| {
+    ("rendered: namespace deleted", Stops, |world| {
         Box::pin(install::clean(world))
     }),
-    ("the values of the chart 0.2.6: install, login", |world| {
+    ("the values of the chart 0.2.6: install, login", GoesOn, |world| {
         Box::pin(values::earlier(world))
     }),
-    ("as a dependency of another chart: helm test", |world| {
+    ("as a dependency of another chart: helm test", GoesOn, |world| {
         Box::pin(values::inside(world))
     }),
 ];
 
 /// Those of a second install, with Helm 3.
 const HELM3_STEPS: &[Step] = &[
-    ("Helm 3: install with no values, every pod ready", |world| {
-        Box::pin(install::install(world))
+    (
+        "Helm 3: install with no values, every pod ready",
+        Stops,
+        |world| Box::pin(install::install(world)),
+    ),
+    ("Helm 3: helm test", GoesOn, |world| {
+        Box::pin(install::test(world))
     }),
-    ("Helm 3: helm test", |world| Box::pin(install::test(world))),
-    ("Helm 3: pyone logs in", |world| Box::pin(api::login(world))),
-    ("Helm 3: uninstall, namespace deleted", |world| {
+    ("Helm 3: pyone logs in", GoesOn, |world| {
+        Box::pin(api::login(world))
+    }),
+    ("Helm 3: uninstall, namespace deleted", Stops, |world| {
         Box::pin(install::clean(world))
     }),
 ];
 
 /// With the last published chart first. Where it stops being the chart, the upgrade begins.
 const FROM_STEPS: &[Step] = &[
-    ("last release: install, every pod ready", |world| {
+    ("last release: install, every pod ready", Stops, |world| {
         Box::pin(from::install(world))
     }),
-    ("last release: pyone logs in", |world| Box::pin(api::login(world))),
-    ("last release: drivers for tests by values", |world| {
+    ("last release: pyone logs in", GoesOn, |world| {
+        Box::pin(api::login(world))
+    }),
+    ("last release: drivers for tests by values", Stops, |world| {
         Box::pin(upgrade::add_drivers(world))
     }),
-    ("last release: a dummy host, a VM: RUNNING", |world| {
+    ("last release: a dummy host, a VM: RUNNING", Stops, |world| {
         Box::pin(api::create(world))
     }),
 ];
@@ -175,13 +213,18 @@ const FROM_STEPS: &[Step] = &[
 const TO_STEPS: &[Step] = &[
     (
         "upgrade from the last release: host and VM still there",
+        Stops,
         |world| Box::pin(from::upgrade(world)),
     ),
-    ("upgraded: helm test", |world| Box::pin(install::test(world))),
-    ("upgraded: no password in logs, ConfigMaps, pods", |world| {
-        Box::pin(install::secrecy(world))
+    ("upgraded: helm test", GoesOn, |world| {
+        Box::pin(install::test(world))
     }),
-    ("upgraded: uninstall, namespace deleted", |world| {
+    (
+        "upgraded: no password in logs, ConfigMaps, pods",
+        GoesOn,
+        |world| Box::pin(install::secrecy(world)),
+    ),
+    ("upgraded: uninstall, namespace deleted", Stops, |world| {
         Box::pin(install::clean(world))
     }),
 ];
@@ -262,12 +305,15 @@ pub(crate) async fn play(settings: &Settings) -> Result<Report> {
     Ok(report)
 }
 
-/// Runs steps until one fails; true when none did. What it leaves behind then is shown, and removed unless it shall be kept.
+/// Runs the steps, but none behind one that failed and is relied on; true when none failed. What is left behind then is shown,
+/// and removed unless it shall be kept.
 async fn run(report: &mut Report, steps: &[Step], world: &mut World, keep: bool) -> bool {
     let mut failed = false;
-    for (name, step) in steps {
-        if failed {
-            report.add(name, Duration::ZERO, Outcome::NotRun);
+    let mut stopped_by = None;
+    for (name, rest, step) in steps {
+        if let Some(cause) = stopped_by {
+            say(&format!("---- {name}: not run, because \"{cause}\" failed"));
+            report.add(name, Duration::ZERO, Outcome::NotRun(cause));
             continue;
         }
         say(&format!("---- {name}"));
@@ -278,6 +324,9 @@ async fn run(report: &mut Report, steps: &[Step], world: &mut World, keep: bool)
             Ok(what) => Outcome::Passed(what),
             Err(error) => {
                 failed = true;
+                if *rest == Stops {
+                    stopped_by = Some(*name);
+                }
                 world.learn_secrets().await;
                 let why = world.needles.redact(&format!("{error:#}"));
                 say(&format!("     FAILED after {:.1} s: {why}", took.as_secs_f64()));

@@ -201,6 +201,11 @@ pub(crate) const ALL: &[Fault] = &[
         clock::jumps,
     ),
     fault(
+        "log-idle",
+        "nothing happens for 40 s: what the services answer to onepod's own probes is in their files and not in the stream",
+        logs::idle,
+    ),
+    fault(
         "log-flood",
         "10,000 lines/s and a reader that is stuck: no service is held up, the API answers, losses are counted",
         logs::stuck_reader,

@@ -7,5 +7,5 @@ mod image;
 mod pod;
 
 pub use container::{Console, Container, Patience, Service};
-pub use image::Image;
+pub use image::{Image, OpenNebula};
 pub use pod::{Identity, ONEADMIN, Pod, Root};

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use faults::apart::{FAILED, SEEN, one_line};
-use faults::front_end::Image;
-use faults::namespaces;
+use faults::front_end::{Image, OpenNebula};
 use faults::world::World;
+use faults::{namespaces, wait};
 
 use crate::fault;
 use crate::progress::say;
@@ -27,6 +27,7 @@ pub(crate) fn run(name: &str, settings: &Settings) -> Result<bool> {
         namespaces::memory(&dir, "size=2g,mode=755")?;
     }
     namespaces::loopback()?;
+    wait::widen_limits(OpenNebula::of(&settings.rootfs).limit_factor());
     let image = Image::mount(&settings.rootfs, &dir.join("image"))?;
     image.scale_time(&settings.time_scale)?;
     for replacement in &settings.replace {

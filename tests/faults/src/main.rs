@@ -9,10 +9,11 @@
 //!
 //! Every fault has network, mounts and processes of its own (`unshare`), in which a real MariaDB runs and the image is a
 //! container as the chart makes it: runc, read-only root, uid 9869, no capabilities, `onepod` as PID 1. Nothing of it
-//! outlives the fault. What the image's simulated OpenNebula waits by the clock is shortened (`--time-scale`).
+//! outlives the fault. What a simulated OpenNebula waits by the clock is shortened (`--time-scale`); for a real one all limits
+//! are wider (`front_end::OpenNebula::limit_factor`).
 //!
-//! What is real: the image, onepod, MariaDB, runc, the kernel. What is not: OpenNebula's daemons, and the kubelet, whose part
-//! (mounts, Secrets that change, containers started again) `front_end/` plays. Seccomp profiles and cgroup limits are absent.
+//! What is real: the image, onepod, MariaDB, runc, the kernel. What is not: OpenNebula's daemons where the image has the
+//! simulated packages, and the kubelet, whose part (mounts, Secrets that change, containers started again) `front_end/` plays. Seccomp profiles and cgroup limits are absent.
 //! The last lines are a table of the faults, then `N passed, N failed`; the exit status is 1 when one failed.
 
 mod fault;

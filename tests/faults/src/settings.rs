@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     #[arg(long, default_value_t = 2)]
     pub(crate) jobs: usize,
 
-    /// Factor on the fixed waits of the simulated OpenNebula
+    /// Factor on the fixed waits of a simulated OpenNebula; a real one has its own
     #[arg(long, default_value = "0.1")]
     pub(crate) time_scale: String,
 

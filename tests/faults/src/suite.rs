@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use faults::front_end::OpenNebula;
 use faults::report::{Report, Row};
-use faults::{apart, mariadb, namespaces};
+use faults::{apart, mariadb, namespaces, wait};
 
 use crate::fault::{self, Fault};
 use crate::progress::say;
@@ -29,6 +30,12 @@ pub(crate) fn run(settings: &Settings) -> Result<bool> {
     if faults.is_empty() {
         bail!("no fault has {} in its name", settings.only.join(" or "));
     }
+    let factor = OpenNebula::of(&settings.rootfs).limit_factor();
+    wait::widen_limits(factor);
+    say(&format!(
+        "{:?} OpenNebula, limits {factor} times as wide as a simulated one's",
+        OpenNebula::of(&settings.rootfs)
+    ));
     mariadb::template(&settings.work.join("mariadb"))?;
     let start = Instant::now();
     let left: Mutex<VecDeque<(usize, &Fault)>> = Mutex::new(faults.iter().copied().enumerate().collect());

@@ -1,11 +1,20 @@
 //! Waiting for a condition, with a deadline. The only place of the suite that sleeps.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
 /// Between two looks at a condition: short beside what is measured, long beside what a look costs.
 const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Factor on every limit of this process; 1 where it was not set.
+static LIMIT_FACTOR: OnceLock<u32> = OnceLock::new();
+
+/// Makes every limit of this process that many times as long. The first call counts.
+pub fn widen_limits(factor: u32) {
+    let _ = LIMIT_FACTOR.set(factor);
+}
 
 /// What one look at a condition found.
 pub enum Look<T> {
@@ -18,6 +27,7 @@ pub enum Look<T> {
 /// Looks again and again until the condition holds. An error of `look` ends the wait at once; past the limit the
 /// error names what was waited for and why it was not there.
 pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
+    let limit = limit.saturating_mul(*LIMIT_FACTOR.get_or_init(|| 1));
     let start = Instant::now();
     loop {
         let why = match look() {

@@ -5,6 +5,7 @@ mod from_nothing;
 mod glibc;
 mod healthcheck;
 mod left_out;
+mod migrators;
 mod packages;
 mod ports;
 mod privileges;
@@ -64,8 +65,14 @@ const SOMEBODY: Identity = Identity {
 pub(crate) const ALL: &[Check] = &[
     Check {
         name: "packages",
-        expected: "OpenNebula's packages of exactly this release, and none of an init system, sudo, editors, npm or gnupg",
+        expected: "OpenNebula's packages of exactly this release, and none of an init system, editors, npm or gnupg; no program of sudo or \
+                   cron, whose packages are there only when OpenNebula's depend on them",
         run: Run::Unpacked(packages::run),
+    },
+    Check {
+        name: "migrators",
+        expected: "onedb has the step to this release's schema, for the shared and for the local tables",
+        run: Run::Unpacked(migrators::run),
     },
     Check {
         name: "privileges",

@@ -96,6 +96,10 @@ fn volume_directories(paths: &Paths) -> Result<Vec<(PathBuf, u32)>, FileError> {
             }
         }
     }
+    // OneForm does not start without it. Releases before 7.2 do not have OneForm.
+    if paths.pristine_etc().join("oneform-server.conf").exists() {
+        directories.push((paths.oneform(), 0o750));
+    }
     Ok(directories)
 }
 

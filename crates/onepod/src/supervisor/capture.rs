@@ -12,6 +12,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
+use super::own_probes::OwnProbes;
 use crate::log::record::{Records, Sink};
 use crate::log::visible::visible;
 use crate::log::{Batch, Log, Severity};
@@ -126,6 +127,7 @@ pub struct Lines {
     log: Log,
     tail: Tail,
     records: Records,
+    probes: OwnProbes,
     /// The record that waits for further lines.
     waiting: Option<Waiting>,
 }
@@ -149,6 +151,7 @@ impl Lines {
             log,
             tail,
             records: Records::default(),
+            probes: OwnProbes::default(),
             waiting: None,
         }
     }
@@ -203,6 +206,7 @@ impl Lines {
         let mut output = Output {
             batch: self.log.batch(&self.name),
             tail: self.tail.lock(),
+            probes: &mut self.probes,
             earlier: self.waiting.as_ref().map(|waiting| waiting.time.as_str()),
         };
         work(&mut self.records, &mut output);
@@ -214,14 +218,19 @@ impl Lines {
 struct Output<'a> {
     batch: Batch<'a>,
     tail: MutexGuard<'a, VecDeque<KeptLine>>,
+    probes: &'a mut OwnProbes,
     /// The time of the first record, if it began in an earlier chunk.
     earlier: Option<&'a str>,
 }
 
 impl Sink for Output<'_> {
     fn record(&mut self, severity: Severity, message: &[u8]) {
+        let earlier = self.earlier.take();
+        if self.probes.answers(message) {
+            return;
+        }
         Tail::push_record(&mut self.tail, severity, &self.batch.without_secrets(message));
-        match self.earlier.take() {
+        match earlier {
             Some(time) => self.batch.push_of(time, severity, message),
             None => self.batch.push(severity, message),
         }

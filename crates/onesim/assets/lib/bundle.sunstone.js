@@ -1,9 +1,10 @@
 'use strict'
 
-// The page's script: logs in and says who is logged in and how many machines there are.
+// The page's script: logs in and says who is logged in and how many machines there are. What a test looks for has the names
+// of the real Sunstone: the inputs `user` and `token`, and the `data-cy` attributes.
 
 const form = document.getElementById('login')
-const message = document.getElementById('message')
+const message = document.querySelector('[data-cy=login-user-error]')
 
 form.addEventListener('submit', async (event) => {
   event.preventDefault()
@@ -15,18 +16,19 @@ form.addEventListener('submit', async (event) => {
     body: JSON.stringify({ user, token: form.elements.token.value }),
   })
   if (!answer.ok) {
-    message.textContent = answer.status === 401 ? 'Wrong username or password.' : `The server failed (${answer.status}).`
+    message.textContent = answer.status === 401 ? 'Wrong username or password' : `The server failed (${answer.status}).`
     return
   }
   const { data } = await answer.json()
   const pool = await fetch('/fireedge/api/vmpool/info', { headers: { Authorization: `Bearer ${data.token}` } })
   const vms = pool.ok ? [].concat(((await pool.json()).data.VM_POOL || {}).VM || []).length : 'unknown'
+  const layout = document.createElement('div')
+  layout.dataset.cy = 'main-layout'
+  const menu = document.createElement('button')
+  menu.dataset.cy = 'header-user-button'
+  menu.textContent = user
   const main = document.createElement('main')
-  const title = document.createElement('h1')
-  title.textContent = `Logged in as ${user}`
-  const text = document.createElement('p')
-  text.id = 'machines'
-  text.textContent = `Virtual machines: ${vms}`
-  main.append(title, text)
-  document.getElementById('root').replaceChildren(main)
+  main.textContent = `Virtual machines: ${vms}`
+  layout.append(menu, main)
+  document.getElementById('root').replaceChildren(layout)
 })

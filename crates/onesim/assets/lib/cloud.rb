@@ -4,6 +4,7 @@
 # user or as serveradmin on behalf of one, the fixed time that a stop takes. Standard library only.
 
 require 'fileutils'
+require 'ipaddr'
 require 'json'
 require 'net/http'
 require 'openssl'
@@ -76,9 +77,10 @@ module Cloud
         end
         log = File.open("#{LOG}/#{name}.log", 'a')
         log.sync = true
-        log.puts format(form, stamp, 'I', 'Starting server')
-        trace(name) {|text| log.puts format(form, stamp, 'E', text) }
-        serve(host, port, 2.0, log) do |_, _, headers|
+        say = ->(severity, text) { log.puts format(form, stamp, severity, text) }
+        say.call('I', 'Starting server')
+        trace(name) {|text| say.call('E', text) }
+        serve(host, port, 2.0, log, say) do |_, _, headers|
             user, password = basic(headers)
             known = user && call(conf[:one_xmlrpc], 'one.user.info', "#{user}:#{password}", -1).first
             known ? [200, 'application/json', '[]'] : [401, 'application/json', '{"message":"Not authorized"}']
@@ -99,8 +101,42 @@ module Cloud
               "/usr/share/one/gems/gems/sinatra-4.1.1/lib/sinatra/base.rb:1811:in `call!'"
     end
 
-    # Serves until SIGTERM. The block gets method, path, headers and returns [status, type, body].
-    def serve(host, port, stop_seconds, log)
+    def release
+        file = '/usr/lib/onesim/release'
+        ENV['ONESIM_RELEASE'] || (File.read(file).strip if File.exist?(file)) || '7.0.0'
+    end
+
+    # Hosts that Sinatra 4.1 permits in its environment `development` (Rack::Protection::HostAuthorization); nil where it
+    # permits all: in any other environment, and since 7.4, whose servers say so themselves.
+    def permitted_hosts
+        environment = ENV['APP_ENV'] || ENV['RACK_ENV'] || 'development'
+        return if environment != 'development' || release.start_with?('7.4')
+
+        lambda do |authority|
+            host = authority.to_s.sub(/:\d+\z/, '').downcase
+            next true if host == 'localhost' || host.match?(/\A[a-z0-9\-][a-z0-9\-.]*\.(localhost|test)\z/)
+
+            begin
+                IPAddr.new(host) && true
+            rescue IPAddr::Error
+                false
+            end
+        end
+    end
+
+    # Whether a request may pass: by its Host, and by the one that a proxy says it had.
+    def host_permitted?(headers)
+        permitted = permitted_hosts
+        return true if permitted.nil?
+
+        forwarded = headers['x-forwarded-host'].to_s.split(/,\s?/).last
+        permitted.call(headers['host']) && (forwarded.nil? || permitted.call(forwarded))
+    end
+
+    # Serves until SIGTERM. The block gets method, path, headers and returns [status, type, body]. Each answer is a line in
+    # the log as Rack::CommonLogger writes it, by `say`, which is called with a severity and a text.
+    def serve(host, port, stop_seconds, log, say = nil)
+        say ||= ->(severity, text) { log.puts "#{stamp} [#{severity}]: #{text}" }
         server = TCPServer.new(host, port)
         stopping = Queue.new
         %w[TERM INT].each {|name| Signal.trap(name) { stopping << name } }
@@ -110,7 +146,7 @@ module Cloud
             loop do
                 client = server.accept
                 Thread.new do
-                    answer(client) {|*request| yield(*request) }
+                    answer(client, say) {|*request| yield(*request) }
                 rescue SystemCallError, IOError
                     nil
                 ensure
@@ -124,10 +160,12 @@ module Cloud
         exit!(0)
     end
 
-    REASONS = { 200 => 'OK', 401 => 'Unauthorized', 404 => 'Not Found', 500 => 'Internal Server Error' }.freeze
+    REASONS = { 200 => 'OK', 401 => 'Unauthorized', 403 => 'Forbidden', 404 => 'Not Found',
+                500 => 'Internal Server Error' }.freeze
 
-    def answer(client)
-        method, path = client.gets.to_s.split
+    def answer(client, say)
+        began = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        method, path, version = client.gets.to_s.split
         return if path.nil?
 
         headers = {}
@@ -136,12 +174,20 @@ module Cloud
             headers[name.downcase] = value.to_s.strip
         end
         client.read(headers['content-length'].to_i) if headers['content-length']
+        permitted = host_permitted?(headers)
         status, type, body =
             begin
-                yield(method, path.split('?').first, headers)
+                permitted ? yield(method, path.split('?').first, headers) : [403, 'text/plain', 'Host not permitted']
             rescue StandardError => e
                 [500, 'text/plain', e.message]
             end
+        # A request that the protection refuses does not come as far as the logger.
+        if permitted
+            took = Process.clock_gettime(Process::CLOCK_MONOTONIC) - began
+            say.call('I', format('%s - - [%s] "%s %s %s" %d %s %0.4f', client.peeraddr(false).last,
+                                 Time.now.strftime('%d/%b/%Y:%H:%M:%S %z'), method, path, version, status,
+                                 body.empty? ? '-' : body.bytesize, took))
+        end
         extra = status == 401 ? "WWW-Authenticate: Basic realm=\"Restricted Area\"\r\n" : ''
         client.write "HTTP/1.1 #{status} #{REASONS[status]}\r\nContent-Type: #{type}\r\n#{extra}" \
                      "Content-Length: #{body.bytesize}\r\nConnection: close\r\n\r\n#{body}"

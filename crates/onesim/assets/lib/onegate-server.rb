@@ -19,4 +19,22 @@ end
 log = File.open("#{Cloud::LOG}/onegate.log", 'a')
 log.sync = true
 
-Cloud.serve(host, port, 2.0, log) {|*| [401, 'text/plain', 'Not authorized'] }
+say = ->(severity, text) { log.puts "#{Cloud.stamp} [#{severity}]: #{text}" }
+
+# Only its root and what is below these paths asks for a token.
+PLACES = %w[vm service vrouter vnet].freeze
+
+Cloud.serve(host, port, 2.0, log, say) do |_, path, headers|
+    next [404, 'text/html', '<h1>Not Found</h1>'] unless path == '/' || PLACES.include?(path.split('/')[1])
+
+    token, vm = headers.values_at('x-onegate-token', 'x-onegate-vmid')
+    say.call('E', if token.nil?
+                      'X_ONEGATE_TOKEN header not preset'
+                  elsif vm.nil?
+                      'X_ONEGATE_VMID header not preset'
+                  else
+                      "VMID:#{vm} vm.info error: [one.vm.info] Error getting virtual machine [#{vm}]."
+                  end)
+    say.call('I', 'Unauthorized login attempt')
+    [401, 'text/plain', 'Not authorized']
+end

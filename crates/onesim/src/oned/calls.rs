@@ -174,10 +174,47 @@ impl Context<'_> {
     }
 }
 
+/// Parameters as the log shows them; the session, and passwords, are not shown.
+fn logged_parameters(call: &Call) -> String {
+    let is_password = |place: usize| {
+        place == 2
+            && ["one.user.allocate", "one.user.passwd", "one.user.login"].contains(&call.method.as_str())
+    };
+    call.parameters
+        .iter()
+        .enumerate()
+        .skip(1)
+        .map(|(place, value)| {
+            if is_password(place) {
+                ", ****".to_owned()
+            } else {
+                logged(value)
+            }
+        })
+        .collect()
+}
+
+/// A value as the log shows it: the beginning of a text.
+fn logged(value: &Value) -> String {
+    const SHOWN: usize = 20;
+    match value {
+        Value::Int(number) => format!(", {number}"),
+        Value::Bool(is) => format!(", {is}"),
+        Value::Double(number) => format!(", {number}"),
+        Value::Text(text) if text.chars().count() > SHOWN => {
+            format!(", \"{}...\"", text.chars().take(SHOWN).collect::<String>())
+        }
+        Value::Text(text) => format!(", \"{text}\""),
+        Value::Array(_) | Value::Nil => ", unknown param type".to_owned(),
+    }
+}
+
 /// Answers a call; `None` for a method that does not exist.
 pub(crate) fn dispatch(oned: &Oned, call: &Call) -> Option<Value> {
     let handler = handler_of(&call.method)?;
     let session = call.parameters.first().and_then(Value::text).unwrap_or_default();
+    let request: u16 = rand::random_range(0..10_000);
+    let mut uid = "-".to_owned();
     let outcome = match authenticate(&oned.store, session) {
         // A lost database cannot be told from a wrong password: this is what clients see of it.
         Ok(None) | Err(_) => Err(Failure::new(
@@ -186,12 +223,14 @@ pub(crate) fn dispatch(oned: &Oned, call: &Call) -> Option<Value> {
         )),
         Ok(Some(caller)) => {
             let context = Context { oned, caller, call };
+            uid = context.caller.owner.uid.to_string();
             oned.log.line(
                 "ReM",
                 'D',
                 &format!(
-                    "Req:0 UID:{} IP:127.0.0.1 {} invoked ",
-                    context.caller.owner.uid, call.method
+                    "Req:{request} UID:{uid} IP:127.0.0.1 {} invoked {}",
+                    call.method,
+                    logged_parameters(call)
                 ),
             );
             let _one_at_a_time = oned.turn.lock();
@@ -204,14 +243,23 @@ pub(crate) fn dispatch(oned: &Oned, call: &Call) -> Option<Value> {
     };
     Some(match outcome {
         Ok(value) => {
-            oned.log
-                .line("ReM", 'D', &format!("Req:0 {} result SUCCESS", call.method));
+            oned.log.line(
+                "ReM",
+                'D',
+                &format!(
+                    "Req:{request} UID:{uid} {} result SUCCESS{}",
+                    call.method,
+                    logged(&value)
+                ),
+            );
             Value::Array(vec![Value::Bool(true), value, Value::Int(0)])
         }
         Err(failure) => {
             let text = format!("[{}] {}", call.method, failure.text);
-            oned.log
-                .error("ReM", &format!("Req:0 {} result FAILURE {text}", call.method));
+            oned.log.error(
+                "ReM",
+                &format!("Req:{request} UID:{uid} {} result FAILURE {text}", call.method),
+            );
             Value::Array(vec![
                 Value::Bool(false),
                 Value::Text(text),

@@ -1,11 +1,12 @@
 //! What each package holds: files with their modes, links, scripts, dependencies.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use super::{Failed, at, output};
+use super::{Failed, at, output, places};
 use crate::cli;
 use crate::onedb::MIGRATORS;
 use crate::release::Release;
@@ -67,7 +68,9 @@ pub(crate) fn packages(release: &str, time_scale: Option<&str>) -> Result<Vec<Pa
     let mut packages = vec![
         common(release, time_scale)?,
         rubygems(),
+        libs(),
         core(release),
+        migration(release),
         tools(),
         server(
             "opennebula-flow",
@@ -104,7 +107,30 @@ pub(crate) fn packages(release: &str, time_scale: Option<&str>) -> Result<Vec<Pa
             asset!("etc/oneks-server.conf").to_owned(),
         ));
     }
+    add_places(&mut packages, release);
     Ok(packages)
+}
+
+/// Adds the vendor's files that the simulation has no use for, each to the package that owns its folder.
+fn add_places(packages: &mut [Package], release: &str) {
+    let there: BTreeSet<String> = packages
+        .iter()
+        .flat_map(|package| package.items.iter().map(|(path, _)| path.clone()))
+        .collect();
+    for place in places::of(release).filter(|place| !there.contains(&place.path)) {
+        let owner = [
+            ("/etc/one/cli/", "opennebula-tools"),
+            ("/etc/one/fireedge/", "opennebula-fireedge"),
+        ]
+        .iter()
+        .find(|(folder, _)| place.path.starts_with(folder))
+        .map_or("opennebula", |(_, owner)| owner);
+        if let Some(package) = packages.iter_mut().find(|package| package.name == owner) {
+            package
+                .items
+                .push((place.path, Item::Text(place.content, place.mode)));
+        }
+    }
 }
 
 /// oned.conf of the release: gRPC came with 7.2.
@@ -209,17 +235,39 @@ fn rubygems() -> Package {
     }
 }
 
-/// What the migration tool says of itself in files: the schema that it needs, and its steps.
-fn migration_tool(release: &str) -> Vec<(String, Item)> {
-    const HOME: &str = "/usr/lib/one/ruby/onedb";
+/// The libraries of the Ruby programs, which the simulated ones do without.
+fn libs() -> Package {
+    const EMPTY: &str = "# Simulated: the servers use Ruby's standard library only.\n";
+    Package {
+        name: "opennebula-libs",
+        depends: "ruby, opennebula-rubygems",
+        summary: "simulated OpenNebula: the place of the Ruby libraries",
+        items: ["opennebula.rb", "cloud/CloudServer.rb", "cloud/CloudAuth.rb"]
+            .map(|name| text(&format!("/usr/lib/one/ruby/{name}"), EMPTY))
+            .into(),
+        postinst: None,
+    }
+}
+
+/// Folder of the migration tool's files.
+const ONEDB: &str = "/usr/lib/one/ruby/onedb";
+
+/// What the migration tool says of the schema that it needs.
+fn schema_constants(release: &str) -> (String, Item) {
     let schema = Release::new(release).schema();
     let constants = format!(
         "class OneDBBacKEnd\n    LATEST_DB_VERSION = '{schema}'\n    LATEST_LOCAL_DB_VERSION = '{schema}'\nend\n"
     );
-    let mut items = vec![(
-        format!("{HOME}/database_schema.rb"),
+    (
+        format!("{ONEDB}/database_schema.rb"),
         Item::Owned(constants.into_bytes(), 0o644),
-    )];
+    )
+}
+
+/// The steps of the migration tool, a package of its own since 7.0 on which none depends.
+fn migration(release: &str) -> Package {
+    let schema = Release::new(release).schema();
+    let mut items = Vec::new();
     let last = MIGRATORS
         .iter()
         .position(|(_, to)| *to == schema)
@@ -227,12 +275,18 @@ fn migration_tool(release: &str) -> Vec<(String, Item)> {
     for (from, to) in MIGRATORS.iter().take(last) {
         for part in ["shared", "local"] {
             items.push((
-                format!("{HOME}/{part}/{from}_to_{to}.rb"),
+                format!("{ONEDB}/{part}/{from}_to_{to}.rb"),
                 Item::Owned(b"# Simulated: onedb itself knows what to do.\n".to_vec(), 0o644),
             ));
         }
     }
-    items
+    Package {
+        name: "opennebula-migration",
+        depends: "opennebula-common",
+        summary: "simulated OpenNebula: migrators of the database",
+        items,
+        postinst: None,
+    }
 }
 
 fn core(release: &str) -> Package {
@@ -246,7 +300,8 @@ fn core(release: &str) -> Package {
         text("/etc/one/monitord.conf", asset!("etc/monitord.conf")),
         text("/etc/one/onehem-server.conf", asset!("etc/onehem-server.conf")),
         text("/etc/one/defaultrc", asset!("etc/defaultrc")),
-        text("/etc/one/hmrc", asset!("etc/hmrc")),
+        text("/etc/one/hm/hmrc", asset!("etc/hm/hmrc")),
+        ("/etc/one/auth/certificates".to_owned(), Item::Directory),
         text(
             "/etc/one/schedulers/rank.conf",
             asset!("etc/schedulers/rank.conf"),
@@ -297,7 +352,7 @@ fn core(release: &str) -> Package {
     for mad in MADS {
         items.push(link(format!("/usr/lib/one/mads/{mad}"), PROGRAM));
     }
-    items.extend(migration_tool(release));
+    items.push(schema_constants(release));
     for (driver, actions) in [
         ("tm/dummy", ["clone", "delete", "mv"]),
         ("vmm/dummy", ["deploy", "cancel", "shutdown"]),
@@ -314,8 +369,8 @@ fn core(release: &str) -> Package {
     }
     Package {
         name: "opennebula",
-        depends: "opennebula-common, opennebula-tools, opennebula-rubygems, openssh-client, curl, wget, rsync, \
-                  sqlite3, qemu-utils, genisoimage",
+        depends: "opennebula-common, opennebula-tools, opennebula-libs, openssh-client, curl, wget, rsync, sqlite3, \
+                  qemu-utils, genisoimage, iputils-arping, libcap2-bin, sudo",
         summary: "simulated OpenNebula: core daemon, drivers, remotes",
         items,
         postinst: Some(postinst(asset!("deb/opennebula.postinst"))),
@@ -341,7 +396,7 @@ fn tools() -> Package {
     ));
     Package {
         name: "opennebula-tools",
-        depends: "opennebula-common, opennebula-rubygems",
+        depends: "opennebula-common, opennebula-libs",
         summary: "simulated OpenNebula: command line tools",
         items,
         postinst: Some(postinst("")),
@@ -357,7 +412,7 @@ fn server(
 ) -> Package {
     Package {
         name: package,
-        depends: "opennebula-common, opennebula-rubygems",
+        depends: "opennebula-common, opennebula-libs",
         summary,
         items: vec![
             text(&format!("/usr/lib/one/{name}/{name}-server.rb"), program),
@@ -431,7 +486,8 @@ impl Package {
                 Item::Directory => fs::create_dir_all(&file).map_err(at(&file))?,
                 Item::Link(target) => symlink(target, &file).map_err(at(&file))?,
             }
-            if path.starts_with("/etc/") {
+            // dpkg takes files alone for configuration.
+            if path.starts_with("/etc/") && !matches!(item, Item::Directory) {
                 conffiles.push_str(path);
                 conffiles.push('\n');
             }

@@ -170,6 +170,20 @@ fn a_missing_migrator_is_an_error() {
         "{}",
         said(&output)
     );
+
+    // The tool without the package of the migrators: whatever the step, there is none.
+    set_version(&front, "6.10.0");
+    fs::create_dir_all(front.path("lib/ruby/onedb")).unwrap();
+    let output = front.run(&["onedb", "upgrade", "--no-backup"]);
+    assert_eq!(output.status.code(), Some(255));
+    let text = said(&output);
+    assert!(
+        text.contains("Database already uses version 6.10.0")
+            && text.contains("missing migration descriptors")
+            && !text.contains("No backup has been restored"),
+        "{text}"
+    );
+    assert_eq!(front.run(&["onedb", "version"]).status.code(), Some(2));
 }
 
 #[test]
@@ -385,6 +399,13 @@ fn onedb_dumps_migrates_and_restores_without_a_secret_in_any_argument() {
     let (code, text) = run(&["upgrade", "--no-backup"], &[("ONESIM_FAIL_MIGRATION", "fail")]);
     assert_eq!(code, Some(255), "{text}");
     assert!(text.contains("No backup has been restored"), "{text}");
+    // The cause, then Ruby's list of calls, then what became of the database.
+    let cause = text.find("this migrator fails").unwrap();
+    let calls = &text[cause..text.find("The database will be restored").unwrap()];
+    assert!(
+        calls.lines().count() > 20 && calls.contains("local/7.0.0_to_7.2.0.rb:47:in `up'"),
+        "{text}"
+    );
     let versions = || server.sql("SELECT version FROM opennebula.db_versioning ORDER BY oid");
     assert_eq!(versions(), "7.0.0\n7.2.0\n");
     let (code, text) = run(&["restore", &dump, "-f"], &[]);

@@ -6,13 +6,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "opennebula",
     "opennebula-common",
     "opennebula-fireedge",
     "opennebula-flow",
     "opennebula-gate",
     "opennebula-guacd",
+    "opennebula-libs",
+    "opennebula-migration",
     "opennebula-rubygems",
     "opennebula-tools",
 ];
@@ -133,6 +135,47 @@ fn the_repository_is_signed_and_holds_the_vendors_names_and_paths() {
         assert!(all.contains(path), "{path:?} in\n{all}");
     }
     assert!(!all.contains("/.one/"), "no credentials in a package");
+
+    // The migrators are a package of their own, on which no other depends.
+    let migrators = |name: &str| {
+        let deb = root.join(format!("pool/opennebula/{name}_7.0.0-1_amd64.deb"));
+        output("dpkg-deb", &["-c", deb.to_str().unwrap()])
+            .matches("_to_7.0.0.rb")
+            .count()
+    };
+    assert_eq!(
+        (migrators("opennebula-migration"), migrators("opennebula")),
+        (2, 0)
+    );
+    assert!(
+        !index
+            .lines()
+            .any(|line| line.starts_with("Depends: ") && line.contains("opennebula-migration"))
+    );
+
+    // dpkg cannot configure a package whose configuration files name a directory.
+    let deb = root.join("pool/opennebula/opennebula_7.0.0-1_amd64.deb");
+    let conffiles = output("dpkg-deb", &["-I", deb.to_str().unwrap(), "conffiles"]);
+    assert!(
+        conffiles.contains("/etc/one/auth/ldap_auth.conf\n")
+            && !conffiles.contains("/etc/one/auth/certificates")
+    );
+
+    // Where a user may mount a file of his own over one of the vendor's.
+    for path in [
+        "./etc/one/auth/ldap_auth.conf\n",
+        "./etc/one/auth/certificates/\n",
+        "./etc/one/hm/hmrc\n",
+        "./etc/one/vmm_exec/vmm_execrc\n",
+        "./etc/one/cli/oneuser.yaml\n",
+        "./etc/one/fireedge/sunstone/views/sunstone-views.yaml\n",
+        "./etc/one/fireedge/sunstone/views/admin/vm-tab.yaml\n",
+        "./var/lib/one/remotes/etc/vmm/kvm/kvmrc\n",
+        "./var/lib/one/remotes/hooks/raft/vip.sh\n",
+        "./var/lib/one/remotes/tm/ssh/clone\n",
+    ] {
+        assert_eq!(all.matches(path).count(), 1, "{path:?}");
+    }
 }
 
 #[test]

@@ -22,8 +22,14 @@ pub(crate) fn configure(front: &FrontEnd, name: &str, port: u16) {
 }
 
 pub(crate) fn start(front: &FrontEnd, program: &str, file: &str) -> Daemon {
+    start_with(front, program, file, &[])
+}
+
+/// The same with more in the environment.
+pub(crate) fn start_with(front: &FrontEnd, program: &str, file: &str, more: &[(&str, &str)]) -> Daemon {
     let mut command = front.command(program);
     let spawned = command
+        .envs(more.iter().copied())
         .arg(assets().join("lib").join(file))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -71,6 +77,92 @@ fn oneflow_answers_as_observed() {
     assert_eq!(services.status, 200);
     assert!(services.body.contains("\"DOCUMENT_POOL\""), "{}", services.body);
     assert_eq!(flow.stop().code(), Some(0));
+}
+
+/// Status of `GET /` with one more or another header.
+fn status_with(port: u16, headers: &str) -> u16 {
+    http(port, "GET /", headers, "").unwrap().status
+}
+
+#[test]
+fn foreign_host_names_are_refused_in_development() {
+    let mut front = FrontEnd::new();
+    front.release = "7.2.0";
+    let _oned = front.up();
+    for name in ["oneflow", "onegate", "oneform"] {
+        let port = free_port();
+        configure(&front, &format!("{name}-server.conf"), port);
+        let mut server = start(&front, "ruby", &format!("{name}-server.rb"));
+        listening(port);
+        for (headers, status) in [
+            ("Host: localhost\r\n", 401),
+            ("Host: LOCALHOST:2474\r\n", 401),
+            ("Host: a.localhost\r\n", 401),
+            ("Host: one.test\r\n", 401),
+            ("Host: 10.1.2.3:5030\r\n", 401),
+            ("Host: opennebula-oneflow\r\n", 403),
+            ("Host: one.example.org:2474\r\n", 403),
+            ("Host: localhost.example.org\r\n", 403),
+            ("Host: .localhost\r\n", 403),
+            ("Host: localhost\r\nX-Forwarded-Host: one.example.org\r\n", 403),
+        ] {
+            assert_eq!(status_with(port, headers), status, "{name}: {headers}");
+        }
+        assert_eq!(server.stop().code(), Some(0));
+    }
+}
+
+#[test]
+fn any_host_name_is_served_in_production_and_since_7_4() {
+    for (release, variable, value) in [
+        ("7.0.0", "APP_ENV", "production"),
+        ("7.2.0", "RACK_ENV", "production"),
+        ("7.4.0", "LANG", "C"),
+    ] {
+        let mut front = FrontEnd::new();
+        front.release = release;
+        let _oned = front.up();
+        let port = free_port();
+        configure(&front, "onegate-server.conf", port);
+        let mut server = start_with(&front, "ruby", "onegate-server.rb", &[(variable, value)]);
+        listening(port);
+        assert_eq!(
+            status_with(port, "Host: one.example.org\r\n"),
+            401,
+            "{release} with {variable}={value}"
+        );
+        assert_eq!(server.stop().code(), Some(0));
+    }
+}
+
+#[test]
+fn each_answer_is_a_line_in_the_log() {
+    let front = FrontEnd::new();
+    let _oned = front.up();
+    let mut logs = Vec::new();
+    for name in ["oneflow", "onegate"] {
+        let port = free_port();
+        configure(&front, &format!("{name}-server.conf"), port);
+        let mut server = start(&front, "ruby", &format!("{name}-server.rb"));
+        listening(port);
+        status_with(port, "Host: localhost\r\n");
+        http(port, "GET /nothing", "Host: localhost\r\n", "").unwrap();
+        assert_eq!(server.stop().code(), Some(0));
+        logs.push(fs::read_to_string(front.path("var").join(format!("{name}.log"))).unwrap());
+    }
+    assert!(
+        logs[0].contains(" [I]: 127.0.0.1 - - [") && logs[0].contains("] \"GET / HTTP/1.1\" 401 "),
+        "{}",
+        logs[0]
+    );
+    let gate = &logs[1];
+    assert!(
+        gate.contains(" [E]: X_ONEGATE_TOKEN header not preset\n"),
+        "{gate}"
+    );
+    assert!(gate.contains(" [I]: Unauthorized login attempt\n"), "{gate}");
+    assert!(gate.contains("] \"GET / HTTP/1.1\" 401 14 "), "{gate}");
+    assert!(gate.contains("] \"GET /nothing HTTP/1.1\" 404 "), "{gate}");
 }
 
 #[test]

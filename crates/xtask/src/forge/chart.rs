@@ -136,6 +136,7 @@ mod tests {
                 state: root.join("state"),
                 cache: root.join("cache"),
                 release: "7.0.0".to_owned(),
+                repository: None,
             };
             push(&repo, &root.join("helm"), root, "oci://ghcr.io/x/charts")
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::repository::{Repository, SUITE, vendor_key};
 use crate::digest::Inputs;
 use crate::machine::Distribution;
 use crate::repo::Repo;
@@ -15,58 +16,52 @@ use crate::sh::cmd;
 /// The vendor's public repositories.
 pub(crate) const VENDOR: &str = "https://downloads.opennebula.io/repo";
 /// How long the vendor's repository may take to answer before the simulated packages are used, in seconds.
-const PATIENCE: &str = "5";
+const ANSWER_TIMEOUT: &str = "5";
 
 /// Which packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// An apt repository by its address, with the address of its key.
-    Repository { address: String, key: String },
+    /// Those of an apt repository.
+    Repository(Repository),
     /// Those of crates/onesim.
     Simulated,
 }
 
 impl Origin {
-    /// `ONE_REPOSITORY` if it is set, else the vendor's if it answers, else the simulated ones.
+    /// The repository that was named, else the vendor's if it answers, else the simulated packages.
     pub(crate) fn choose(repo: &Repo) -> Self {
-        Self::choose_for(&vendor(&repo.release, &Distribution::read()))
+        Self::choose_for(repo, &vendor(&repo.release, &Distribution::read()))
     }
 
     /// The same for the base image that the Dockerfile names.
     pub(crate) fn for_published_base(repo: &Repo) -> Self {
-        Self::choose_for(&format!("{VENDOR}/{}/Ubuntu/24.04", repo.release))
+        Self::choose_for(repo, &format!("{VENDOR}/{}/Ubuntu/24.04", repo.release))
     }
 
-    fn choose_for(vendor: &str) -> Self {
-        let key = format!("{VENDOR}/repo2.key");
-        if let Some(address) = setting("ONE_REPOSITORY") {
-            let key = setting("ONE_REPOSITORY_KEY").unwrap_or(key);
-            return Self::Repository { address, key };
+    fn choose_for(repo: &Repo, vendor: &str) -> Self {
+        if let Some(named) = &repo.repository {
+            return Self::Repository(named.clone());
         }
-        let release = format!("{vendor}/dists/stable/Release");
+        let release = format!("{vendor}/dists/{SUITE}/Release");
         let there = cmd("curl")
             .args([
                 "--fail",
                 "--silent",
                 "--location",
                 "--max-time",
-                PATIENCE,
+                ANSWER_TIMEOUT,
                 &release,
             ])
             .succeeds();
         if there {
-            Self::Repository {
+            Self::Repository(Repository {
                 address: vendor.to_owned(),
-                key,
-            }
+                key: vendor_key(),
+            })
         } else {
             Self::Simulated
         }
     }
-}
-
-fn setting(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The vendor's repository for the distribution that the image stands on.
@@ -79,34 +74,40 @@ fn vendor(release: &str, distribution: &Distribution) -> String {
     format!("{VENDOR}/{release}/{name}/{}", distribution.version)
 }
 
-/// Packages that are at hand: a repository somewhere, or a folder that has to be served.
+/// Packages that are at hand.
 #[derive(Debug)]
 pub(crate) struct Source {
     place: Place,
-    /// Changes with the packages, as far as that can be known.
+    /// Changes with the packages.
     pub(crate) number: String,
 }
 
 #[derive(Debug)]
 enum Place {
-    Address { address: String, key: String },
-    Folder { dir: PathBuf, release: String },
+    Repository(Repository),
+    /// The simulated ones, which have to be served.
+    Folder {
+        dir: PathBuf,
+        release: String,
+    },
 }
 
 impl Source {
-    /// Makes the simulated packages, unless these very ones are there; takes a repository as it is.
+    /// Makes the simulated packages, unless these very ones are there; reads the index of a repository.
     pub(crate) fn prepare(
         repo: &Repo,
         origin: &Origin,
         simulator: impl FnOnce() -> Result<PathBuf>,
     ) -> Result<Self> {
-        if let Origin::Repository { address, key } = origin {
-            let number = Inputs::default().word(address).word(key).number();
+        if let Origin::Repository(repository) = origin {
+            // The index has the checksums of all packages: with other packages it is another.
+            let number = Inputs::default()
+                .word(&repository.address)
+                .word(&repository.key)
+                .word(&repository.index()?)
+                .number();
             return Ok(Self {
-                place: Place::Address {
-                    address: address.clone(),
-                    key: key.clone(),
-                },
+                place: Place::Repository(repository.clone()),
                 number,
             });
         }
@@ -138,18 +139,15 @@ impl Source {
     /// The name in the store of the image of a release that is made with these.
     pub(crate) fn image(&self, release: &str) -> String {
         match self.place {
-            Place::Address { .. } => format!("opennebula-{release}"),
+            Place::Repository(_) => format!("opennebula-{release}"),
             Place::Folder { .. } => format!("opennebula-simulated-{release}"),
         }
     }
 
-    /// The addresses of the repository and of its key; `serve` is asked to serve a folder.
-    pub(crate) fn addresses(
-        &self,
-        serve: impl FnOnce(&Path) -> Result<SocketAddr>,
-    ) -> Result<(String, String)> {
+    /// The addresses of the repository and of its key; `serve` is asked to serve folders of this machine.
+    pub(crate) fn addresses(&self, serve: impl Fn(&Path) -> Result<SocketAddr>) -> Result<(String, String)> {
         match &self.place {
-            Place::Address { address, key } => Ok((address.clone(), key.clone())),
+            Place::Repository(repository) => repository.served(serve),
             Place::Folder { dir, release } => {
                 let address = serve(dir)?;
                 let repository = format!("http://{address}/repo/{release}/Ubuntu/24.04");

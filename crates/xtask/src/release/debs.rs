@@ -150,6 +150,7 @@ mod tests {
                 "opennebula-gate 7.0.1-1",
                 "opennebula-guacd 7.0.1-1",
                 "opennebula-libs 7.0.1-1",
+                "opennebula-migration 7.0.1-1",
                 "opennebula-tools 7.0.1-1",
             ]
         );

@@ -226,7 +226,7 @@ fn offer(line: Line, index: &Index) -> Result<(Option<Offer>, LeftOut)> {
 /// A version that can be built, or why it cannot be.
 fn judge(line: Line, text: &str) -> Result<PackageVersion, &'static str> {
     let Ok(version) = text.parse::<PackageVersion>() else {
-        return Err("not X.Y.Z and a revision");
+        return Err("not X.Y.Z[.N] and a revision");
     };
     if version.release().line() != line {
         return Err("of another line");

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::cluster::{self, Cluster};
+use crate::images::Packages;
 use crate::kind::{Content, Kind, NODES};
 use crate::leftovers::Reading;
 use crate::lock::Lock;
@@ -27,17 +28,19 @@ pub(crate) struct E2e {
     /// Where the cluster comes from
     #[arg(long, value_enum, default_value = "offline")]
     on: On,
-    /// The release line, such as 7.2; without it the default line
-    #[arg(long, value_name = "X.Y")]
+    #[command(flatten)]
+    repository: Packages,
+    /// The release line, such as 7.2; without it the default line, or that of the repository
+    #[arg(long, value_name = "X.Y", conflicts_with = "repository")]
     line: Option<Line>,
     /// On kind: the release of Kubernetes
     #[arg(long, value_name = "X.Y")]
     kubernetes: Option<String>,
     /// On kind: a published image by its digest, instead of one that is built
-    #[arg(long, value_name = "NAME@DIGEST")]
+    #[arg(long, value_name = "NAME@DIGEST", conflicts_with = "repository")]
     image: Option<String>,
     /// On kind: which packages the image is built with
-    #[arg(long, value_enum, default_value = "any")]
+    #[arg(long, value_enum, default_value = "any", conflicts_with = "repository")]
     packages: Which,
     /// What the scenarios' program is told beside what it is told anyway
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -64,7 +67,7 @@ enum Which {
 
 impl E2e {
     pub(crate) fn run(&self, repo: &Repo) -> Result<ExitCode> {
-        let repo = &self.of_line(repo)?;
+        let repo = &self.repository.of(&self.of_line(repo)?)?;
         let mut progress = Progress::start();
         match self.on {
             On::Offline => {

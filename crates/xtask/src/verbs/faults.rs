@@ -1,4 +1,5 @@
-//! `faults`: the fault suite, on the front-end's image with the simulated packages and without a cluster.
+//! `faults`: the fault suite, on the front-end's image and without a cluster. The image has the simulated packages, or those
+//! of the repository that was named.
 
 use std::ffi::OsString;
 use std::fs;
@@ -29,7 +30,7 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
 
 /// Builds and unpacks the image, and tries the faults on it.
 pub(crate) fn all(repo: &Repo, args: &[OsString], progress: &mut Progress) {
-    match platform::simulated(repo, progress) {
+    match platform::unpacked(repo, progress) {
         Ok(image) => {
             progress.test("faults", || suite(repo, &image.rootfs, args));
         }

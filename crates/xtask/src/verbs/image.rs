@@ -1,12 +1,12 @@
 //! `image`: builds the images of the offline cluster; `image contract`: what must be true of every published image, for each
-//! release line; `image reproduce`: whether two builds of the same parts are the same; `image report`: docs/image.md.
+//! release line or for the packages of one repository; `image reproduce`: whether two builds of the same parts are the same; `image report`: docs/image.md.
 
 use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::images::{self, Unpacked};
+use crate::images::{self, Packages, Unpacked};
 use crate::lock::Lock;
 use crate::progress::{self, Counts, Progress};
 use crate::repo::Repo;
@@ -21,17 +21,18 @@ mod report;
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand)]
 pub(crate) enum Image {
     /// Build what the offline cluster runs (without a word, the same)
-    Build,
-    /// Build the image of each release line with the simulated packages, and check what must be true of all
-    Contract,
+    Build(Packages),
+    /// Build the image of each release line with the simulated packages, or the one of a repository, and check what must be
+    /// true of all
+    Contract(Packages),
     /// Build the same image twice from nothing, and compare the layers
-    Reproduce,
+    Reproduce(Packages),
     /// Print what versions.json says as a file for `docker buildx bake`: a target for each line, or one for one release
     Bake(bake::Bake),
     /// Print the image's name without a tag, as the chart asks for it
     Name,
     /// Measure the image beside what an earlier one consisted of; rewrites docs/image.md
-    Report,
+    Report(Packages),
 }
 
 pub(crate) fn run(repo: &Repo, what: Image) -> Result<ExitCode> {
@@ -49,19 +50,23 @@ pub(crate) fn run(repo: &Repo, what: Image) -> Result<ExitCode> {
                 .map(|name| progress::say(&name))
                 .map(|()| ExitCode::SUCCESS);
         }
-        Image::Build => {
+        Image::Build(packages) => {
+            let repo = &packages.of(repo)?;
             set_up(&mut progress)?;
             return platform::build(repo, &mut progress).map(|_| ExitCode::SUCCESS);
         }
-        Image::Report => {
+        Image::Report(packages) => {
+            let repo = &packages.of(repo)?;
             set_up(&mut progress)?;
             return report::write(repo, &mut progress).map(|()| ExitCode::SUCCESS);
         }
-        Image::Contract => {
+        Image::Contract(packages) => {
+            let repo = &packages.of(repo)?;
             set_up(&mut progress)?;
             contract(repo, &mut progress);
         }
-        Image::Reproduce => {
+        Image::Reproduce(packages) => {
+            let repo = &packages.of(repo)?;
             set_up(&mut progress)?;
             reproduce(repo, &mut progress);
         }
@@ -73,21 +78,20 @@ pub(crate) fn run(repo: &Repo, what: Image) -> Result<ExitCode> {
     })
 }
 
-/// The contract of every line's image.
+/// The contract of every line's image, or of the one of the repository that was named.
 pub(crate) fn contract(repo: &Repo, progress: &mut Progress) {
-    let versions = match Versions::read(&repo.versions()) {
-        Ok(versions) => versions,
+    let releases = match releases(repo) {
+        Ok(releases) => releases,
         Err(error) => {
             progress::complain(&error);
             progress.not_tried("contract of the images", "versions.json cannot be read");
             return;
         }
     };
-    for (_, entry) in versions.lines() {
-        let release = entry.version().to_string();
+    for release in releases {
         let repo = repo.of_release(&release);
         let name = format!("contract of the image {release}");
-        match platform::simulated(&repo, progress) {
+        match platform::unpacked(&repo, progress) {
             Ok(image) => {
                 progress.test(&name, || check(&repo, &image));
             }
@@ -97,6 +101,17 @@ pub(crate) fn contract(repo: &Repo, progress: &mut Progress) {
             }
         }
     }
+}
+
+fn releases(repo: &Repo) -> Result<Vec<String>> {
+    if repo.repository.is_some() {
+        return Ok(vec![repo.release.clone()]);
+    }
+    let versions = Versions::read(&repo.versions())?;
+    Ok(versions
+        .lines()
+        .map(|(_, entry)| entry.version().to_string())
+        .collect())
 }
 
 fn check(repo: &Repo, image: &Unpacked) -> Result<Counts> {

@@ -120,6 +120,7 @@ mod tests {
             state: dir.path().join("state"),
             cache: dir.path().join("cache"),
             release: "7.0.0".to_owned(),
+            repository: None,
         };
         let name = |file: Option<(String, PathBuf)>| file.map_or("none".to_owned(), |(name, _)| name);
         Ok(values(&repo)?.into_iter().map(name).collect())

@@ -109,7 +109,8 @@ the end     make down
     if *origin == Origin::Simulated {
         text.push_str(
             "\nThis is a simulated OpenNebula, because the vendor's packages could not be reached from here; where they can be, \
-             `make up` takes them by itself, and ONE_REPOSITORY=ADDRESS make up takes those of a mirror.\n",
+             `make up` takes them by itself, and ONE_REPOSITORY=ADDRESS make up takes those of a mirror (http:// or file://, with \
+             ONE_REPOSITORY_KEY=ADDRESS where another key signs it).\n",
         );
     }
     text

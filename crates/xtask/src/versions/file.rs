@@ -299,6 +299,7 @@ mod tests {
         "opennebula-flow": "7.0.1-1",
         "opennebula-gate": "7.0.1-1",
         "opennebula-guacd": "7.0.1-1.5.5+1-1",
+        "opennebula-migration": "7.0.1-1",
         "opennebula-tools": "7.0.1-1.ce"
       }
     }
@@ -353,7 +354,7 @@ mod tests {
           lines.7.0.architectures: no image is built for "mips": amd64 and arm64 are known
           lines.7.0.packages: opennebula-flow is not there, and is installed of this line
           lines.7.0.packages.opennebula-form: nothing of this name is installed of this line
-          lines.7.0.packages.opennebula-guacd: "7.0.1~rc1-1" is not a version of a plain release: "7.0.1~rc1" is no release: three numbers are, such as 7.0.1
+          lines.7.0.packages.opennebula-guacd: "7.0.1~rc1-1" is not a version of a plain release: "7.0.1~rc1" is not a valid release: it must be three numbers such as 7.0.1, or four such as 7.0.1.1
           lines.7.0.packages.opennebula-tools: null, though the line is confirmed: let `cargo xtask release detect` fill it in
           default: "7" is no line: two numbers are, such as 7.0
         "#);
@@ -378,11 +379,12 @@ mod tests {
           lines.7.0.packages.opennebula: 7.0.2-1 is not of the release 7.0.1
         ");
         assert_snapshot!(refused(&[("\"confirmed\": true", "\"confirmed\": false"), ("\"7.0.1-1\"", "null")]), @"
-        5 mistakes
+        6 mistakes
           lines.7.0.packages.opennebula-fireedge: a version, though the line is not confirmed: it is null until `cargo xtask release detect` has read it
           lines.7.0.packages.opennebula-flow: a version, though the line is not confirmed: it is null until `cargo xtask release detect` has read it
           lines.7.0.packages.opennebula-gate: a version, though the line is not confirmed: it is null until `cargo xtask release detect` has read it
           lines.7.0.packages.opennebula-guacd: a version, though the line is not confirmed: it is null until `cargo xtask release detect` has read it
+          lines.7.0.packages.opennebula-migration: a version, though the line is not confirmed: it is null until `cargo xtask release detect` has read it
           lines.7.0.packages.opennebula-tools: a version, though the line is not confirmed: it is null until `cargo xtask release detect` has read it
         ");
     }
@@ -401,7 +403,7 @@ mod tests {
     #[test]
     fn keys_that_are_unknown_or_there_twice_have_a_line_and_a_column() {
         assert_snapshot!(refused(&[("\"distribution\"", "\"distro\"")]), @"correct this, or take the file from version control: unknown field `distro`, expected one of `version`, `confirmed`, `distribution`, `base`, `architectures`, `packages` at line 7 column 14");
-        assert_snapshot!(refused(&[("\"opennebula-tools\"", "\"opennebula\"")]), @r#"correct this, or take the file from version control: "opennebula" is there twice at line 20 column 7"#);
+        assert_snapshot!(refused(&[("\"opennebula-tools\"", "\"opennebula\"")]), @r#"correct this, or take the file from version control: "opennebula" is there twice at line 21 column 7"#);
         assert_snapshot!(refused(&[("\"amd64\",\n        \"arm64\"", "")]), @"
         1 mistake
           lines.7.0.architectures: there is none

@@ -1,4 +1,5 @@
-//! The numbers of `OpenNebula`: a line is X.Y, a release X.Y.Z. Nothing else is accepted, and both order as numbers do.
+//! The numbers of `OpenNebula`: a line is X.Y, a release X.Y.Z, or X.Y.Z.N for a fix of X.Y.Z such as 6.10.0.1. Nothing else
+//! is accepted, and both order as numbers do: X.Y.Z.N comes after X.Y.Z and before the next Z.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
@@ -48,11 +49,13 @@ impl Display for Line {
     }
 }
 
-/// A release, such as 7.0.10, which is newer than 7.0.9.
+/// A release, such as 7.0.10, which is newer than 7.0.9 and than 7.0.9.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version {
     line: Line,
     patch: u32,
+    /// The fourth number, 0 where there is none.
+    fix: u32,
 }
 
 impl Version {
@@ -74,15 +77,28 @@ impl FromStr for Version {
             Some(&[major, minor, patch]) => Ok(Self {
                 line: Line { major, minor },
                 patch,
+                fix: 0,
             }),
-            _ => bail!("\"{text}\" is no release: three numbers are, such as 7.0.1"),
+            // A fix 0 would be a second way to write the release without one.
+            Some(&[major, minor, patch, fix]) if fix > 0 => Ok(Self {
+                line: Line { major, minor },
+                patch,
+                fix,
+            }),
+            _ => bail!(
+                "\"{text}\" is not a valid release: it must be three numbers such as 7.0.1, or four such as 7.0.1.1"
+            ),
         }
     }
 }
 
 impl Display for Version {
     fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
-        write!(to, "{}.{}", self.line, self.patch)
+        write!(to, "{}.{}", self.line, self.patch)?;
+        match self.fix {
+            0 => Ok(()),
+            fix => write!(to, ".{fix}"),
+        }
     }
 }
 
@@ -111,6 +127,9 @@ mod tests {
     fn numbers_order_and_not_digits() {
         assert!(version("7.0.10") > version("7.0.9"));
         assert!(version("7.10.0") > version("7.2.9"));
+        assert!(version("6.10.0.1") > version("6.10.0"));
+        assert!(version("6.10.0.10") > version("6.10.0.9"));
+        assert!(version("6.10.0.10") < version("6.10.1"));
         assert!("7.10".parse::<Line>().unwrap() > "7.4".parse().unwrap());
     }
 
@@ -118,17 +137,24 @@ mod tests {
     fn previews_begin_at_80() {
         assert!(!version("7.0.79").is_preview());
         assert!(version("7.0.80").is_preview());
+        assert!(version("7.0.80.1").is_preview());
+        assert!(!version("7.0.0.80").is_preview());
         assert!(version("6.99.90").is_preview());
     }
 
     #[test]
-    fn nothing_but_three_numbers_is_a_release() {
+    fn nothing_but_three_or_four_numbers_is_a_release() {
         for text in [
             "",
             "7",
             "7.0",
             "7.0.",
-            "7.0.0.1",
+            "7.0.0.0",
+            "7.0.0.01",
+            "7.0.0.1.1",
+            "7.0.0.",
+            "7.0..1",
+            "7.0.0.x",
             "7.0.0-1",
             "7.0.0~rc1",
             "v7.0.0",
@@ -155,12 +181,25 @@ mod tests {
     proptest! {
         #[test]
         fn releases_order_as_their_numbers_and_are_read_as_written(
-            a in (0..12_u32, 0..12_u32, 0..120_u32),
-            b in (0..12_u32, 0..12_u32, 0..120_u32),
+            a in (0..3_u32, 0..12_u32, 0..120_u32, 0..12_u32),
+            b in (0..3_u32, 0..12_u32, 0..120_u32, 0..12_u32),
         ) {
-            let [one, other] = [a, b].map(|(x, y, z)| version(&format!("{x}.{y}.{z}")));
+            let [one, other] = [a, b].map(|(x, y, z, fix)| match fix {
+                0 => version(&format!("{x}.{y}.{z}")),
+                fix => version(&format!("{x}.{y}.{z}.{fix}")),
+            });
             prop_assert_eq!(one.cmp(&other), a.cmp(&b));
             prop_assert_eq!(version(&one.to_string()), one);
+        }
+
+        #[test]
+        fn any_other_text_is_not_a_release(text in "[0-9a-z.~+ -]{0,12}") {
+            let numbers: Option<Vec<u32>> = text.split('.').map(|part| {
+                let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+                (plain && (part == "0" || !part.starts_with('0'))).then(|| part.parse().ok()).flatten()
+            }).collect();
+            let valid = numbers.is_some_and(|all| all.len() == 3 || all.len() == 4 && all[3] > 0);
+            prop_assert_eq!(text.parse::<Version>().is_ok(), valid);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The exact Debian version of a package of the vendor's: a plain release and a revision, `7.0.1-1` or `7.0.1-1.ce`.
 //!
 //! The release ends at the first hyphen: opennebula-guacd has Guacamole's version in its revision, `7.0.1-1.5.5+1-1`,
-//! hyphen and all. A release with a suffix (`7.0.1~rc1-1`, `7.0.1+x-1`), a fourth number or an epoch is none that we build.
+//! hyphen and all. A release with a suffix (`7.0.1~rc1-1`, `7.0.1+x-1`) or an epoch is none that we build.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
@@ -93,6 +93,8 @@ mod tests {
             "7.0.10-2",
             "7.0.1-1.5.5+1-1",
             "7.0.1-1.2.0+1.ce",
+            "6.10.0.1-1",
+            "6.10.0.1-1.5.5+1-1",
         ] {
             assert_eq!(version(text).to_string(), text);
         }
@@ -107,7 +109,8 @@ mod tests {
             "7.0.0~rc1-1",
             "7.0.0+x",
             "7.0.0+x-1",
-            "7.0.0.1-1",
+            "7.0.0.0-1",
+            "7.0.0.1.1-1",
             "1:7.0.0-1",
             "7.0.0-",
             "7.0.0-rc1",
@@ -133,6 +136,9 @@ mod tests {
             "7.0.10-1+b",
             "7.0.10-1-1",
             "7.0.10-1a",
+            "7.0.9.1-1",
+            "7.0.9.10-1",
+            "7.0.9.2-3",
         ]
         .map(version);
         sorted.sort();

@@ -1,4 +1,4 @@
-//! More lines than anybody reads.
+//! More lines than anybody reads, and the few that are written while nothing happens.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -26,6 +26,49 @@ while (1) {
     $next += 0.05; my $left = $next - time; sleep $left if $left > 0;
 }
 "#;
+
+/// Longer than two intervals between probes of a service that is not essential.
+const IDLE: Duration = Duration::from_secs(40);
+/// What only a probe of ours makes the services write: the path of the Ruby servers, and oned's line of the call.
+const PROBED: [&str; 2] = ["/onepod-readiness", "one.user.info invoked , -1\n"];
+/// The error of OneGate for a request without a token.
+const NO_TOKEN: &str = "X_ONEGATE_TOKEN";
+
+/// Nobody does anything.
+pub(super) fn idle(world: &mut World) -> Result<String> {
+    let mut front_end = world.start()?;
+    front_end.started()?;
+    let before = front_end.written().len();
+    pause(IDLE);
+    let written = front_end.written();
+    let said = written.get(before..).unwrap_or_default();
+    for word in PROBED.iter().chain([&NO_TOKEN]) {
+        ensure!(
+            !said.contains(word),
+            "\"{}\" is in the stream: {said}",
+            word.trim()
+        );
+    }
+    let (mut asked, mut lines) = (Vec::new(), 0);
+    for (name, word) in [
+        ("oneflow", PROBED[0]),
+        ("onegate", PROBED[0]),
+        ("oned", PROBED[1]),
+    ] {
+        let file = world.pod.path("log").join(format!("{name}.log"));
+        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        lines = text.matches(word).count();
+        ensure!(lines > 0, "{name} was not asked, or says so in another way");
+        asked.push(name);
+    }
+    front_end.stop()?;
+    Ok(format!(
+        "{} lines in {} s; {} answered probes into their files, oned {lines} times",
+        said.lines().count(),
+        IDLE.as_secs(),
+        asked.join(", ")
+    ))
+}
 
 /// A service writes 10,000 lines a second and nobody reads the container's output for a while.
 pub(super) fn stuck_reader(world: &mut World) -> Result<String> {

@@ -4,12 +4,45 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::process;
 
 /// Factor on the fixed waits of the simulated OpenNebula; without the file they have the lengths of the real ones.
 const TIME_SCALE: &str = "usr/lib/onesim/time-scale";
+/// Only an image with the simulated packages has it.
+const SIMULATOR: &str = "usr/lib/onesim";
+
+/// Whose packages an image has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenNebula {
+    /// Those of the simulator: `crates/onesim`.
+    Simulated,
+    /// Others, the vendor's or built from its source.
+    Real,
+}
+
+impl OpenNebula {
+    /// Looks into an unpacked root file system.
+    #[must_use]
+    pub fn of(rootfs: &Path) -> Self {
+        if rootfs.join(SIMULATOR).is_dir() {
+            Self::Simulated
+        } else {
+            Self::Real
+        }
+    }
+
+    /// Factor on the limits of the suite, which fit a simulated one whose waits are a tenth as long. The daemons of a real one
+    /// take 5 s to start, 6 s to stop and 15 s for their first monitoring, whatever the machine.
+    #[must_use]
+    pub fn limit_factor(self) -> u32 {
+        match self {
+            Self::Simulated => 1,
+            Self::Real => 4,
+        }
+    }
+}
 
 /// A mounted image. Its mounts go with the mount namespace that it was made in.
 #[derive(Debug)]
@@ -39,13 +72,12 @@ impl Image {
         Ok(Self { root, upper })
     }
 
-    /// Shortens the fixed waits of the simulated OpenNebula.
+    /// Shortens the fixed waits of the simulated OpenNebula; those of a real one stay as they are.
     pub fn scale_time(&self, factor: &str) -> Result<()> {
+        if OpenNebula::of(&self.root) == OpenNebula::Real {
+            return Ok(());
+        }
         let file = self.root.join(TIME_SCALE);
-        ensure!(
-            file.parent().is_some_and(Path::is_dir),
-            "the image does not have the simulated OpenNebula"
-        );
         fs::write(&file, factor).with_context(|| file.display().to_string())
     }
 
@@ -95,5 +127,20 @@ impl Image {
     /// Takes a file out.
     pub fn remove(&self, path: &str) -> Result<()> {
         fs::remove_file(self.root.join(path)).with_context(|| path.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_wider_for_a_real_opennebula() {
+        let dir = std::env::temp_dir().join(format!("faults-{:016x}", rand::random::<u64>()));
+        fs::create_dir_all(&dir).unwrap();
+        assert_eq!(OpenNebula::of(&dir).limit_factor(), 4);
+        fs::create_dir_all(dir.join("usr/lib/onesim")).unwrap();
+        assert_eq!(OpenNebula::of(&dir).limit_factor(), 1);
+        fs::remove_dir_all(&dir).unwrap();
     }
 }

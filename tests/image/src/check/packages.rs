@@ -13,8 +13,9 @@ use crate::rootfs;
 const STATUS: &str = "var/lib/dpkg/status";
 
 /// Packages of every release.
-const ALWAYS: [&str; 6] = [
+const ALWAYS: [&str; 7] = [
     "opennebula",
+    "opennebula-migration",
     "opennebula-tools",
     "opennebula-fireedge",
     "opennebula-flow",
@@ -23,12 +24,10 @@ const ALWAYS: [&str; 6] = [
 ];
 
 /// Packages of an init system, for administration or for building; a star stands for anything.
-const UNWANTED: [&str; 10] = [
+const UNWANTED: [&str; 8] = [
     "systemd",
     "systemd-sysv",
-    "sudo",
     "supervisor",
-    "cron",
     "vim*",
     "nano",
     "ed",
@@ -36,10 +35,18 @@ const UNWANTED: [&str; 10] = [
     "gnupg*",
 ];
 
+/// Packages that may be there when one of `OpenNebula`'s depends on them. Their programs are taken out of the image all the
+/// same, but for wget.
+const NEEDED_BY_THE_VENDOR: [&str; 3] = ["wget", "sudo", "cron"];
+
 /// Programs that must not be there, whoever brought them.
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 12] = [
     "systemctl",
     "sudo",
+    "sudoedit",
+    "visudo",
+    "cron",
+    "crontab",
     "supervisord",
     "vi",
     "nano",
@@ -132,15 +139,17 @@ fn judge(packages: &[Package<'_>], release: Release, findings: &mut Findings) {
             findings.one_of("packages that nothing needs", package.name);
         }
     }
-    let needs_wget = |package: &Package<'_>| {
-        package.name.starts_with("opennebula")
-            && package
-                .depends
-                .split([',', '|'])
-                .any(|need| need.split_whitespace().next() == Some("wget"))
-    };
-    if packages.iter().any(|package| package.name == "wget") && !packages.iter().any(needs_wget) {
-        findings.one_of("packages that nothing needs", "wget");
+    for needed in NEEDED_BY_THE_VENDOR {
+        let needs = |package: &Package<'_>| {
+            package.name.starts_with("opennebula")
+                && package
+                    .depends
+                    .split([',', '|'])
+                    .any(|need| need.split_whitespace().next() == Some(needed))
+        };
+        if packages.iter().any(|package| package.name == needed) && !packages.iter().any(needs) {
+            findings.one_of("packages that nothing needs", needed);
+        }
     }
 }
 
@@ -237,15 +246,18 @@ Version: 1.21
     }
 
     #[test]
-    fn what_nothing_needs_is_named_and_wget_only_when_opennebula_does_not_need_it() {
+    fn what_nothing_needs_is_named_unless_opennebula_needs_it() {
         let more = ["vim-common", "ed", "education", "libsystemd0", "gnupg-utils"];
         assert_eq!(
             found(&all("7.0.0-1", &more), "7.0.0"),
             "packages that nothing needs: vim-common, ed, gnupg-utils"
         );
-        let mut packages = all("7.0.0-1", &["wget"]);
-        assert_eq!(found(&packages, "7.0.0"), "packages that nothing needs: wget");
-        packages[0].depends = "ruby, wget (>= 1)";
-        assert_eq!(found(&packages, "7.0.0"), "nothing");
+        let mut packages = all("7.0.0-1", &["wget", "sudo", "cron"]);
+        assert_eq!(
+            found(&packages, "7.0.0"),
+            "packages that nothing needs: wget, sudo, cron"
+        );
+        packages[0].depends = "ruby, wget (>= 1), sudo | doas";
+        assert_eq!(found(&packages, "7.0.0"), "packages that nothing needs: cron");
     }
 }

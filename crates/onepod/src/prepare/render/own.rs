@@ -9,9 +9,12 @@ use super::{Edited, Problem, YamlError};
 use crate::settings::vendor::{File, Grammar, Line};
 use crate::settings::{Database, Settings};
 
+/// Where `OneForm` keeps Terraform's files; [`crate::paths::Paths::oneform`] as its file writes it.
+const ONEFORM_WORK_DIR: &str = "/var/lib/one/oneform/";
+
 /// Whether a start looks at the file even without overrides.
 pub(super) fn concerns(file: &File) -> bool {
-    matches!(file.section, "oned" | "monitord") || listens(file).is_some()
+    matches!(file.section, "oned" | "monitord" | "oneform") || listens(file).is_some()
 }
 
 /// The values of settings in a file of OpenNebula's own grammar.
@@ -98,6 +101,12 @@ pub(super) fn servers(text: &str, file: &File, settings: &Settings) -> Result<Ed
         })?;
         take(&mut text, new, "the address to listen on".to_owned());
     }
+    if file.section == "oneform" {
+        text = keep_provisions(&text, keys).map_err(|reason| Problem::Yaml {
+            setting: "the folder of OneForm's provisions".to_owned(),
+            reason,
+        })?;
+    }
     let leaves = settings
         .overrides()
         .section(file.section)
@@ -114,6 +123,15 @@ pub(super) fn servers(text: &str, file: &File, settings: &Settings) -> Result<Ed
         take(&mut text, new, leaf.name());
     }
     Ok(Edited { text, keys: changed })
+}
+
+/// `OneForm`'s file with its folder on the volume: the packages' own is in /tmp, which ends with the pod.
+pub(super) fn keep_provisions(text: &str, keys: Keys) -> Result<String, YamlError> {
+    let wish = Wish {
+        path: &["work_dir".to_owned()],
+        value: &Yaml::from(ONEFORM_WORK_DIR),
+    };
+    yaml::edit(text, keys, &[wish])
 }
 
 /// The text with every address to listen on.

@@ -71,6 +71,25 @@ fn logs_of_machines_are_where_the_fireedge_of_the_release_looks_for_them() {
 }
 
 #[test]
+fn oneform_keeps_its_provisions_on_the_volume() {
+    let shipped =
+        "# OneForm\n:host: 127.0.0.1\n:work_dir: /tmp/oneform/ # of each provision\n:log:\n  :level: 2\n";
+    let file = vendor::file("oneform").unwrap();
+    let text = own::servers(shipped, file, &settle(&[("OPENNEBULA_HOSTNAME", "opennebula-0")])).unwrap();
+    assert_eq!(
+        text,
+        shipped.replace("/tmp/oneform/", "/var/lib/one/oneform/"),
+        "nothing else changes"
+    );
+    let elsewhere = settle_with(
+        &[("OPENNEBULA_HOSTNAME", "opennebula-0")],
+        "oneform:\n  work_dir: /var/lib/one/vms/provisions/\n",
+    );
+    let text = own::servers(shipped, file, &elsewhere).unwrap();
+    assert!(text.contains(":work_dir: /var/lib/one/vms/provisions/"), "{text}");
+}
+
+#[test]
 fn oned_conf_for_sqlite() {
     let settings = settle(&[("OPENNEBULA_HOSTNAME", "opennebula-0")]);
     insta::assert_snapshot!(edited("oned", ONED, &settings).unwrap());

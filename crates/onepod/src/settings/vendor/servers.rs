@@ -92,7 +92,7 @@ pub(super) const ONEFORM: &[Key] = &[
     key("one_xmlrpc", Kind::Url, "http://localhost:2633/RPC2", ONED).since(V7_2),
     key("host", Kind::Address, "127.0.0.1", "Address of the API").since(V7_2).decided(WITHIN),
     key("port", Kind::PORT, "13013", "Port of the API").since(V7_2).decided(PROBED),
-    key("work_dir", Kind::Text, "/tmp/oneform/", "Directory of the files of each provision").since(V7_2),
+    key("work_dir", Kind::Text, "/tmp/oneform/", "Directory of the files of each provision; onepod sets /var/lib/one/oneform/, on the volume").since(V7_2),
     key("onedeploy_tags", Kind::Text, "stage2,stage3,network", "Stages of the deployment, separated by commas").since(V7_2),
     key("auth", Kind::Text, "opennebula", "How users log in").since(V7_2),
     key("core_auth", CORE_AUTH, "cipher", CORE_AUTH_IS).since(V7_2),

@@ -36,7 +36,7 @@ pub(super) enum Check {
     Hosts,
     /// OneFlow lists its services for the user.
     OneFlow(Base),
-    /// OneGate answers at all; only VMs have the tokens that it wants.
+    /// OneGate answers, and wants a token: only VMs have one.
     OneGate(Base),
     /// FireEdge serves Sunstone's page.
     FireEdgePage(Base),
@@ -81,12 +81,7 @@ impl Check {
             },
             Self::Hosts => hosts(context).await,
             Self::OneFlow(base) => oneflow(base, context).await,
-            Self::OneGate(base) => {
-                let status = http::status(&format!("{base}/"), Ask::get(), LIMIT)
-                    .await
-                    .map_err(|e| e.to_string())?;
-                Ok(format!("HTTP {status}"))
-            }
+            Self::OneGate(base) => onegate(base).await,
             Self::FireEdgePage(base) => {
                 let page = format!("{base}/fireedge/sunstone");
                 match http::status(&page, Ask::get(), LIMIT).await {
@@ -129,8 +124,30 @@ async fn oneflow(base: &Base, context: &Context) -> Result<String, String> {
             "HTTP 401: {}, or serveradmin's secret in oneflow_auth does not match the database",
             refused_password(context)
         )),
+        403 => Err(refused_host_name("OneFlow", base)),
         status => Err(format!("HTTP {status}; see oneflow's lines in the pod's log")),
     }
+}
+
+async fn onegate(base: &Base) -> Result<String, String> {
+    let status = http::status(&format!("{base}/"), Ask::get(), LIMIT)
+        .await
+        .map_err(|e| e.to_string())?;
+    match status {
+        401 => Ok("HTTP 401, it wants a token".to_owned()),
+        403 => Err(refused_host_name("OneGate", base)),
+        status => Err(format!(
+            "HTTP {status} where 401 is expected; see onegate's lines in the pod's log"
+        )),
+    }
+}
+
+/// Sinatra's answer to a host name that it does not permit (`Rack::Protection::HostAuthorization`).
+fn refused_host_name(server: &str, base: &Base) -> String {
+    format!(
+        "HTTP 403: {server} refuses the host name in {base}. Sinatra permits only localhost and IP addresses in its \
+         environment \"development\": start {server} with APP_ENV=production, as the image's services.toml does"
+    )
 }
 
 async fn fireedge_login(base: &Base, context: &Context) -> Result<String, String> {

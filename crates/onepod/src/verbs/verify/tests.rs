@@ -90,6 +90,8 @@ fn opennebula() -> Router {
             "/service",
             get(|headers: HeaderMap| async move { oneflow(&headers) }),
         )
+        // OneGate, to whoever has no token.
+        .route("/", get(|| async { StatusCode::UNAUTHORIZED }))
         .route("/fireedge/sunstone", get(|| async { "<html></html>" }))
         .route(
             "/fireedge/api/auth",
@@ -136,14 +138,14 @@ async fn a_whole_front_end_passes_and_the_table_says_what_was_found() {
     // Ports that the system chooses have five digits.
     let text = report.to_string().replace(&address.port().to_string(), "PPPPP");
     insta::assert_snapshot!(text, @"
-    CHECK           TARGET                                    RESULT                      MS
-    API version     http://127.0.0.1:PPPPP/RPC2               ok: 7.0.0                    3
-    API login       http://127.0.0.1:PPPPP/RPC2               ok: oneadmin is user 0       4
-    API hosts       http://127.0.0.1:PPPPP/RPC2               ok: 2 hosts, 1 monitored     5
-    OneFlow         http://127.0.0.1:PPPPP/service            ok: HTTP 200                 6
-    OneGate         http://127.0.0.1:PPPPP/                   ok: HTTP 404                 7
-    FireEdge page   http://127.0.0.1:PPPPP/fireedge/sunstone  ok: HTTP 200                89
-    FireEdge login  http://127.0.0.1:PPPPP/fireedge/api/auth  ok: HTTP 200, a session   1234
+    CHECK           TARGET                                    RESULT                            MS
+    API version     http://127.0.0.1:PPPPP/RPC2               ok: 7.0.0                          3
+    API login       http://127.0.0.1:PPPPP/RPC2               ok: oneadmin is user 0             4
+    API hosts       http://127.0.0.1:PPPPP/RPC2               ok: 2 hosts, 1 monitored           5
+    OneFlow         http://127.0.0.1:PPPPP/service            ok: HTTP 200                       6
+    OneGate         http://127.0.0.1:PPPPP/                   ok: HTTP 401, it wants a token     7
+    FireEdge page   http://127.0.0.1:PPPPP/fireedge/sunstone  ok: HTTP 200                      89
+    FireEdge login  http://127.0.0.1:PPPPP/fireedge/api/auth  ok: HTTP 200, a session         1234
 
     All 7 checks passed.
     ");
@@ -230,6 +232,32 @@ async fn a_broken_fireedge_secret_is_explained_and_no_token_is_printed() {
     let address = serve(opennebula()).await;
     let whole = report(args(address, 5), PASSWORD).await.to_string();
     assert!(!whole.contains("eyJh") && !whole.contains(PASSWORD), "{whole}");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_its_host_name_fails_with_the_remedy() {
+    let refusing = Router::new()
+        .route("/RPC2", post(|body: String| async move { oned(&body) }))
+        .fallback(|| async { (StatusCode::FORBIDDEN, "Host not permitted") });
+    let address = serve(refusing).await;
+    let report = report(
+        Args {
+            fireedge: None,
+            ..args(address, 0)
+        },
+        PASSWORD,
+    )
+    .await;
+    let text = report.to_string();
+    for server in ["OneFlow", "OneGate"] {
+        assert!(
+            text.contains(&format!(
+                "HTTP 403: {server} refuses the host name in http://{address}"
+            )) && text.contains(&format!("start {server} with APP_ENV=production")),
+            "{text}"
+        );
+    }
+    assert!(text.contains("2 of 5 checks failed."), "{text}");
 }
 
 #[tokio::test]

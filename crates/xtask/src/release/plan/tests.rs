@@ -67,7 +67,7 @@ fn a_first_look_confirms() {
     let planned = plan_line(&entry("7.0.0"), &amd64(&["7.0.0-1"])).unwrap();
     assert_snapshot!(table(std::slice::from_ref(&planned), &[]), @"
     line  before                 now    packages  architectures  verdict
-    7.0   7.0.0 (not confirmed)  7.0.0  6         amd64          confirmed
+    7.0   7.0.0 (not confirmed)  7.0.0  7         amd64          confirmed
     ");
     let packages: Vec<String> = planned
         .after
@@ -82,6 +82,7 @@ fn a_first_look_confirms() {
     opennebula-flow 7.0.0-1
     opennebula-gate 7.0.0-1
     opennebula-guacd 7.0.0-1.5.5+1-1
+    opennebula-migration 7.0.0-1
     opennebula-tools 7.0.0-1
     ");
     let again = plan_line(&planned.after, &amd64(&["7.0.0-1"])).unwrap();
@@ -103,10 +104,24 @@ fn the_newest_plain_release_is_taken() {
     ]);
     assert_snapshot!(shown(&entry("7.0.0"), &index), @"
     line  before                 now     packages  architectures  verdict
-    7.0   7.0.0 (not confirmed)  7.0.10  6         amd64          newer release
+    7.0   7.0.0 (not confirmed)  7.0.10  7         amd64          newer release
 
-    7.0: left out 7.0.11~rc1-1: not X.Y.Z and a revision; 7.0.12+x-1: not X.Y.Z and a revision; 7.0.13: not X.Y.Z and a revision; 7.0.80-1: a pre-release; 7.2.0-1: of another line
+    7.0: left out 7.0.11~rc1-1: not X.Y.Z[.N] and a revision; 7.0.12+x-1: not X.Y.Z[.N] and a revision; 7.0.13: not X.Y.Z[.N] and a revision; 7.0.80-1: a pre-release; 7.2.0-1: of another line
     ");
+}
+
+#[test]
+fn a_fourth_number_is_a_newer_release() {
+    let planned = plan_line(
+        &entry("7.0.0"),
+        &amd64(&["7.0.0-1", "7.0.0.2-1", "7.0.0.10-1", "7.0.0.0-1"]),
+    )
+    .unwrap();
+    assert_eq!(planned.after.version().to_string(), "7.0.0.10");
+    let guacd = &planned.after.packages().unwrap()["opennebula-guacd"];
+    assert_eq!(guacd.to_string(), "7.0.0.10-1.5.5+1-1");
+    let next = plan_line(&planned.after, &amd64(&["7.0.0.10-1", "7.0.1-1"])).unwrap();
+    assert_eq!(next.after.version().to_string(), "7.0.1");
 }
 
 #[test]
@@ -115,7 +130,7 @@ fn the_newest_revision_of_the_release_is_taken() {
     assert_eq!(by(&index).packages().unwrap()[CORE].to_string(), "7.0.0-10.ce");
     assert_snapshot!(shown(&by(&amd64(&["7.0.0-1"])), &index), @"
     line  before  now    packages  architectures  verdict
-    7.0   7.0.0   7.0.0  6         amd64          rebuilt packages
+    7.0   7.0.0   7.0.0  7         amd64          rebuilt packages
     ");
     assert_snapshot!(shown(&by(&index), &amd64(&["7.0.0-9"])), @"http://x/InRelease has opennebula 7.0.0-9, which is older than 7.0.0-10.ce in versions.json: try again later; if the vendor took the package back, correct the file by hand");
 }
@@ -129,7 +144,7 @@ fn an_architecture_counts_when_it_has_every_package() {
     let one = by(&amd64(&["7.0.0-1"]));
     assert_snapshot!(shown(&one, &both), @"
     line  before  now    packages  architectures  verdict
-    7.0   7.0.0   7.0.0  6         amd64, arm64   more architectures
+    7.0   7.0.0   7.0.0  7         amd64, arm64   more architectures
     ");
     let mut half = both.clone();
     half.packages.get_mut(&Architecture::Arm64).unwrap().pop();
@@ -142,7 +157,7 @@ fn an_architecture_counts_when_it_has_every_package() {
     ]);
     assert_snapshot!(shown(&by(&both), &newer), @"
     line  before  now    packages  architectures  verdict
-    7.0   7.0.0   7.0.1  6         amd64          newer release
+    7.0   7.0.0   7.0.1  7         amd64          newer release
 
     7.0: 7.0.1 has no packages for arm64, which the release before has
     ");
@@ -154,7 +169,7 @@ fn less_than_before_changes_nothing() {
     assert_snapshot!(shown(&before, &amd64(&["7.0.0-1"])), @"http://x/InRelease has 7.0.0 as the newest release, which is older than 7.0.1 in versions.json: try again later; if the vendor took the release back, correct the file by hand");
     assert_snapshot!(shown(&before, &amd64(&[])), @"http://x/InRelease has no release of the line 7.0 that could be built, and an empty list changes nothing: try again later, and look at the address if it stays so");
     assert_snapshot!(shown(&before, &index(&[])), @"http://x/InRelease has no release of the line 7.0 that could be built, and an empty list changes nothing: try again later, and look at the address if it stays so");
-    assert_snapshot!(shown(&before, &amd64(&["7.0.80-1", "7.0.2~rc1-1"])), @"http://x/InRelease has no release of the line 7.0 that could be built (but 7.0.2~rc1-1: not X.Y.Z and a revision; 7.0.80-1: a pre-release), and an empty list changes nothing: try again later, and look at the address if it stays so");
+    assert_snapshot!(shown(&before, &amd64(&["7.0.80-1", "7.0.2~rc1-1"])), @"http://x/InRelease has no release of the line 7.0 that could be built (but 7.0.2~rc1-1: not X.Y.Z[.N] and a revision; 7.0.80-1: a pre-release), and an empty list changes nothing: try again later, and look at the address if it stays so");
 }
 
 #[test]
@@ -173,7 +188,7 @@ fn a_release_that_is_not_all_there_changes_nothing() {
             version: "7.0.1-1".to_owned(),
         }],
     );
-    assert_snapshot!(shown(&entry("7.0.0"), &half), @"http://x/InRelease has all packages of 7.0.1 for no architecture (amd64 lacks opennebula-flow 7.0.1-1; arm64 lacks opennebula 7.0.1-1, opennebula-fireedge 7.0.1-1, opennebula-gate 7.0.1-1, opennebula-guacd 7.0.1-1.5.5+1-1, opennebula-tools 7.0.1-1): the vendor may be publishing just now, try again later");
+    assert_snapshot!(shown(&entry("7.0.0"), &half), @"http://x/InRelease has all packages of 7.0.1 for no architecture (amd64 lacks opennebula-flow 7.0.1-1; arm64 lacks opennebula 7.0.1-1, opennebula-fireedge 7.0.1-1, opennebula-gate 7.0.1-1, opennebula-guacd 7.0.1-1.5.5+1-1, opennebula-migration 7.0.1-1, opennebula-tools 7.0.1-1): the vendor may be publishing just now, try again later");
 }
 
 #[test]
@@ -196,7 +211,7 @@ fn a_new_line_is_proposed() {
     ];
     assert_snapshot!(table(&[], &proposed), @"
     line  before  now    packages  architectures  verdict
-    7.6   -       7.6.0  8         amd64          new line
+    7.6   -       7.6.0  9         amd64          new line
     7.6   -       ?      ?         ?              new line
 
     7.6: a line that is not built; whoever wants it adds it to versions.json by hand

@@ -47,6 +47,18 @@ fn the_first_image_of_a_release_has_its_number() {
 }
 
 #[test]
+fn a_release_of_four_numbers_has_its_own_tag_and_latest() {
+    let published = has(&[("7.0.0", "a"), ("7.0.0-r1", "b"), ("latest", "b")]);
+    assert_eq!(told("7.0.0.1", None, "7.0.0.1", &published), "7.0.0.1 latest");
+    let published = has(&[("7.0.0.1", "c"), ("latest", "c")]);
+    assert_eq!(told("7.0.0.1", None, "7.0.0.1", &published), "7.0.0.1-r1 latest");
+    assert_eq!(
+        told("7.0.0", None, "7.0.0", &published),
+        "7.0.0 (7.0.0.1 is newer)"
+    );
+}
+
+#[test]
 fn a_rebuild_gets_a_number_of_its_own_and_latest() {
     let published = has(&[("7.0.0", "a"), ("7.0.0-r1", "b"), ("latest", "b")]);
     assert_eq!(told("7.0.0", None, "7.0.0", &published), "7.0.0-r2 latest");
@@ -143,6 +155,9 @@ fn other_tags_are_not_the_rules_affair() {
         "7.0.0-r+1",
         "7.0.0-rc1",
         "7.0.0-r1-r2",
+        "7.0.0.0",
+        "7.0.0.1.1",
+        "7.0.0.1-r0",
         "sha256-abc.sig",
         "Latest",
     ] {
@@ -194,8 +209,9 @@ proptest! {
     }
 
     #[test]
-    fn tags_are_read_as_they_are_written(patch in 0..20_u32, number in 0..20_u32) {
-        let build = Build { release: version(&format!("7.0.{patch}")), number };
+    fn tags_are_read_as_they_are_written(patch in 0..20_u32, fix in 0..20_u32, number in 0..20_u32) {
+        let release = if fix == 0 { format!("7.0.{patch}") } else { format!("7.0.{patch}.{fix}") };
+        let build = Build { release: version(&release), number };
         prop_assert_eq!(build.to_string().parse::<Build>().ok(), Some(build));
     }
 }

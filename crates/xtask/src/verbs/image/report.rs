@@ -102,11 +102,16 @@ fn tables(repo: &Repo, weighed: &Weighed) -> Result<String> {
     let (ours, earlier) = (status(&weighed.ours.rootfs)?, status(&weighed.earlier_root)?);
     let (ours, earlier) = (installed(&ours), installed(&earlier));
     let mut text = format!(
-        "## What it weighs\n\nMeasured on release {}, built on {} with **simulated packages** of OpenNebula: what the vendor's own \
-         packages weigh comes on top of both images alike. Sizes are of layers as they are stored in a registry (gzip) and \
-         unpacked.\n\n",
+        "## What it weighs\n\nMeasured on release {}, built on {} with {}. Sizes are of layers as they are stored in a registry (gzip) \
+         and unpacked.\n\n",
         repo.release,
-        Distribution::read().name
+        Distribution::read().name,
+        match &repo.repository {
+            None =>
+                "**simulated packages** of OpenNebula: what the vendor's own packages weigh comes on top of both images alike"
+                    .to_owned(),
+            Some(repository) => format!("the packages of {}", repository.address),
+        }
     );
     text.push_str("| layer | compressed | unpacked |\n|---|--:|--:|\n");
     layers(&mut text, &weighed.layers)?;

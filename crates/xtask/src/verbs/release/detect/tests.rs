@@ -130,8 +130,8 @@ fn releases_are_confirmed_and_then_all_is_as_before() {
     scene.publish("7.2.0", &both("7.2", "7.2.0-1.ce"), Form::Packed);
     assert_snapshot!(scene.run(), @"
     line  before                 now    packages  architectures  verdict
-    7.0   7.0.0 (not confirmed)  7.0.0  6         amd64, arm64   confirmed
-    7.2   7.2.0 (not confirmed)  7.2.0  7         amd64, arm64   confirmed
+    7.0   7.0.0 (not confirmed)  7.0.0  7         amd64, arm64   confirmed
+    7.2   7.2.0 (not confirmed)  7.2.0  8         amd64, arm64   confirmed
 
     7.2: read in the repository of 7.2.0, for there is none of the line; a newer release would not be seen
 
@@ -157,6 +157,7 @@ fn releases_are_confirmed_and_then_all_is_as_before() {
             "opennebula-flow": "7.0.0-1",
             "opennebula-gate": "7.0.0-1",
             "opennebula-guacd": "7.0.0-1",
+            "opennebula-migration": "7.0.0-1",
             "opennebula-tools": "7.0.0-1"
           }
         },
@@ -176,6 +177,7 @@ fn releases_are_confirmed_and_then_all_is_as_before() {
             "opennebula-form": "7.2.0-1.ce",
             "opennebula-gate": "7.2.0-1.ce",
             "opennebula-guacd": "7.2.0-1.ce",
+            "opennebula-migration": "7.2.0-1.ce",
             "opennebula-tools": "7.2.0-1.ce"
           }
         }
@@ -195,7 +197,7 @@ fn packages_of_all_architectures_may_have_a_list_of_their_own() {
     scene.publish("7.0", &lists, Form::Plain);
     assert_snapshot!(scene.run(), @"
     line  before                 now    packages  architectures  verdict
-    7.0   7.0.0 (not confirmed)  7.0.0  6         amd64          confirmed
+    7.0   7.0.0 (not confirmed)  7.0.0  7         amd64          confirmed
 
     versions.json was brought up to this
     ");
@@ -234,10 +236,10 @@ fn a_newer_patch_is_adopted_a_preview_is_not_and_a_new_line_is_proposed() {
     scene.has("7.6", &["7.6.0-1"]);
     assert_snapshot!(scene.run(), @"
     line  before  now     packages  architectures  verdict
-    7.4   7.4.0   7.4.10  8         amd64          newer release
-    7.6   -       7.6.0   8         amd64          new line
+    7.4   7.4.0   7.4.10  9         amd64          newer release
+    7.6   -       7.6.0   9         amd64          new line
 
-    7.4: left out 7.4.11~rc1-1: not X.Y.Z and a revision; 7.4.80-1: a pre-release
+    7.4: left out 7.4.11~rc1-1: not X.Y.Z[.N] and a revision; 7.4.80-1: a pre-release
     7.6: a line that is not built; whoever wants it adds it to versions.json by hand
 
     versions.json was brought up to this
@@ -254,7 +256,7 @@ fn one_line_alone_is_looked_at() {
     scene.detect.line = Some("7.0".parse().unwrap());
     assert_snapshot!(scene.run(), @"
     line  before                 now    packages  architectures  verdict
-    7.0   7.0.0 (not confirmed)  7.0.1  6         amd64          newer release
+    7.0   7.0.0 (not confirmed)  7.0.1  7         amd64          newer release
 
     versions.json was brought up to this
     ");
