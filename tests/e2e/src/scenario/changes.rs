@@ -142,7 +142,8 @@ async fn the_way_back(world: &World) -> Result<()> {
         .map(|(_, command)| command)
         .collect();
     ensure!(commands.len() == 3, "docs/operations.md has {commands:?}");
-    let dump = format!("mkdir -p /var/lib/one/backups/db && onedb backup --force /var/lib/one/backups/db/{DUMP}");
+    let dump =
+        format!("mkdir -p /var/lib/one/backups/db && onedb backup --force /var/lib/one/backups/db/{DUMP}");
     let first = vec!["sh".to_owned(), "-c".to_owned(), dump];
     let documented = commands.iter().map(|command| {
         let command = command.replace("NAME", DUMP);
@@ -174,7 +175,11 @@ pub(super) async fn maintenance(world: &mut World) -> Result<String> {
         }
         let listed = world
             .cluster
-            .exec(FRONT_END_POD, CONTAINER, &["ls", "-A", "/var/lib/one", "/etc/one"])
+            .exec(
+                FRONT_END_POD,
+                CONTAINER,
+                &["ls", "-A", "/var/lib/one", "/etc/one"],
+            )
             .await?;
         if !listed.output.contains("oned.conf") {
             return Ok(Look::NotYet("/etc/one is empty".to_owned()));

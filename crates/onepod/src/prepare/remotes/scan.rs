@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::entry::{Content, Digest, Entry};
 use crate::prepare::files::{self, FileError, failed};
-use crate::regular::{self, Links};
 use crate::prepare::mounts;
+use crate::regular::{self, Links};
 
 /// How many places are looked at before the event loop has its turn: a few milliseconds of work.
 const TURN: usize = 64;
