@@ -71,7 +71,7 @@ pub enum RenderError {
         path: PathBuf,
         /// What is wrong.
         #[source]
-        problem: Problem,
+        problem: Box<Problem>,
     },
 }
 
@@ -209,7 +209,7 @@ pub fn plan(settings: &Settings, release: &str, from: &Path, to: &Path) -> Resul
         };
         let failed = |problem| RenderError::Edit {
             path: path.clone(),
-            problem,
+            problem: Box::new(problem),
         };
         let old = String::from_utf8(old).map_err(|_| failed(Problem::NotUtf8))?;
         if let Some(section) = section {

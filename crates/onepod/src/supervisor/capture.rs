@@ -355,8 +355,7 @@ mod tests {
 
     #[test]
     fn a_configuration_that_is_printed_does_not_displace_the_error() {
-        let dump: String = (0..200).map(|number| format!("\nKEY_{number}=1")).collect();
-        let dump = format!("[Z0][ONE][I]: Configuration{dump}");
+        let dump = format!("[Z0][ONE][I]: Configuration{}", "\nKEY=1".repeat(200));
         let tail = tail(&[
             (Severity::Error, "Error bootstrapping database."),
             (Severity::Info, &dump),

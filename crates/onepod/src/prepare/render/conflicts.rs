@@ -58,17 +58,15 @@ pub(super) fn find(document: &Document) -> Option<Problem> {
 
 /// The value with which oned does not bootstrap an empty database, if the settings have one.
 pub(super) fn needs_tables(section: Option<&Section>) -> Option<(String, &'static str)> {
-    let values = section?.attributes.iter().flat_map(Override::values);
-    values
-        .filter_map(|(place, value)| {
-            let (bad, instead) = match place.plain().as_str() {
-                "FEDERATION/SERVER_ID" => (value.trim() != "-1", "-1"),
-                "FEDERATION/MODE" => (!value.eq_ignore_ascii_case("STANDALONE"), "STANDALONE"),
-                _ => return None,
-            };
-            bad.then(|| (format!("oned: {place} = {value}"), instead))
-        })
-        .next()
+    let mut values = section?.attributes.iter().flat_map(Override::values);
+    values.find_map(|(place, value)| {
+        let (bad, instead) = match place.plain().as_str() {
+            "FEDERATION/SERVER_ID" => (value.trim() != "-1", "-1"),
+            "FEDERATION/MODE" => (!value.eq_ignore_ascii_case("STANDALONE"), "STANDALONE"),
+            _ => return None,
+        };
+        bad.then(|| (format!("oned: {place} = {value}"), instead))
+    })
 }
 
 /// Keys of the connection to the database that the other backend has, a sentence for each.

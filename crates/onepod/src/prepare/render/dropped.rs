@@ -59,7 +59,7 @@ impl Lost {
 fn attributes(document: &Document, one: &Override) -> Vec<Lost> {
     match one {
         Override::Values { name, values } => {
-            let old: Vec<String> = document.get_all(name).map(|value| value.into_owned()).collect();
+            let old: Vec<String> = document.get_all(name).map(std::borrow::Cow::into_owned).collect();
             Lost::of(name.clone(), &old, values).into_iter().collect()
         }
         Override::Value { .. } | Override::Vector { .. } => one
