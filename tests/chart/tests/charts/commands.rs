@@ -92,14 +92,9 @@ fn programs(line: &str) -> Vec<Vec<String>> {
     for letter in line.chars() {
         match (quote, letter) {
             (Some(end), letter) if letter == end => quote = None,
-            (Some(_), letter) => word.push(letter),
             (None, '\'' | '"') if depth == 0 => (quote, given) = (Some(letter), true),
-            (None, '(') => {
-                depth += 1;
-                word.push(letter);
-            }
-            (None, ')') => {
-                depth -= 1;
+            (None, '(' | ')') => {
+                depth += if letter == '(' { 1 } else { -1 };
                 word.push(letter);
             }
             (None, letter) if depth == 0 && (letter.is_whitespace() || "|;&".contains(letter)) => {
@@ -111,7 +106,7 @@ fn programs(line: &str) -> Vec<Vec<String>> {
                     programs.push(Vec::new());
                 }
             }
-            (None, letter) => word.push(letter),
+            (_, letter) => word.push(letter),
         }
     }
     if given || !word.is_empty() {

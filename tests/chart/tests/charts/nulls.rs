@@ -37,9 +37,10 @@ fn emptied(values: &Map<String, Value>, cleared: &BTreeSet<String>, path: &str, 
                     emptied(fields, cleared, &format!("{path}."), groups),
                 );
             }
-            Some(_) => drop(all.insert(name.clone(), Value::Null)),
             None if groups => {}
-            None => drop(all.insert(name.clone(), Value::Null)),
+            _ => {
+                all.insert(name.clone(), Value::Null);
+            }
         }
     }
     Value::Object(all)
