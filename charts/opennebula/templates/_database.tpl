@@ -1,13 +1,19 @@
 {{/* Which database the front-end has, and with which Secret it logs in. */}}
 
-{{/* The same name as mariadb.name in the dependency. */}}
+{{/* The same name as mariadb.name in the dependency, and the same labels as mariadb.selectorLabels. */}}
 {{- define "opennebula.mariadb.name" -}}
-{{- printf "%s-mariadb" (.Release.Name | trunc 42 | trimSuffix "-") -}}
+{{- printf "%s-mariadb" (include "opennebula.shortened" (dict "name" (include "opennebula.releaseName" .) "most" 42)) -}}
+{{- end -}}
+
+{{- define "opennebula.mariadb.selectorLabels" -}}
+{{- $alias := include "opennebula.alias" . -}}
+app.kubernetes.io/name: {{ ternary (printf "%s-mariadb" (trunc 55 $alias)) "mariadb" (ne $alias "") | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* The MariaDB resource of mariadb-operator. */}}
 {{- define "opennebula.mariadbOperator.name" -}}
-{{- printf "%s-db" (.Release.Name | trunc 42 | trimSuffix "-") -}}
+{{- printf "%s-db" (include "opennebula.shortened" (dict "name" (include "opennebula.releaseName" .) "most" 42)) -}}
 {{- end -}}
 
 {{- define "opennebula.externalDatabase.madeSecret" -}}

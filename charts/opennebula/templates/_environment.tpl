@@ -37,8 +37,17 @@ OPENNEBULA_MONITOR_ADDRESS: {{ . | quote }}
 {{- with merge (deepCopy (.Values.config.oned | default dict)) $detail }}{{ $_ := set $file "oned" . }}{{ end -}}
 {{- with $monitord }}{{ $_ := set $file "monitord" . }}{{ end -}}
 {{- with merge (deepCopy (.Values.config.rank | default dict)) $detail }}{{ $_ := set $file "rank" . }}{{ end -}}
-{{- range $name, $values := omit .Values.config "oned" "monitord" "rank" -}}
+{{- $sunstone := deepCopy (.Values.config.sunstone | default dict) -}}
+{{- $mebibytes := include "opennebula.mebibytes" .Values.uploads.maxSize | int64 -}}
+{{- if ne $mebibytes 10240 }}{{ $_ := set $sunstone "max_upload_file_size" (mul $mebibytes 1048576) }}{{ end -}}
+{{- with $sunstone }}{{ $_ := set $file "sunstone" . }}{{ end -}}
+{{- range $name, $values := omit .Values.config "oned" "monitord" "rank" "sunstone" -}}
 {{- with $values }}{{ $_ := set $file $name . }}{{ end -}}
 {{- end -}}
 {{- with $file }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
+{{/* Not empty when that file has a secret. */}}
+{{- define "opennebula.configIsSecret" -}}
+{{- include "opennebula.soundsSecret" (dict "name" "" "value" (include "opennebula.configFile" . | fromYaml)) -}}
 {{- end -}}

@@ -3,18 +3,39 @@ Names, metadata, images, and the parts that every pod shares. Nothing here gener
 What belongs to one concern is in a file of its own: _database.tpl, _environment.tpl, _service.tpl, _secrets.tpl.
 */}}
 
+{{/* A name of at most a number of letters; one that is cut gets a checksum, so that two that begin alike stay two. Call with a dict: name, most. */}}
+{{- define "opennebula.shortened" -}}
+{{- if le (len .name) (int .most) -}}
+{{- .name | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" (trunc (int (sub .most 9)) .name | trimSuffix "-") (sha256sum .name | trunc 8) -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+The alias under which another chart has this one as a dependency; empty without. Helm puts it in the place of the chart's name. Two
+aliases in one release must not share an object, so every name has the alias in it.
+*/}}
+{{- define "opennebula.alias" -}}
+{{- if ne .Chart.Name "opennebula" }}{{ .Chart.Name }}{{ end -}}
+{{- end -}}
+
+{{/* Before the name of what belongs to the database: the release, and the alias where there is one. */}}
+{{- define "opennebula.releaseName" -}}
+{{- $alias := include "opennebula.alias" . -}}
+{{- ternary (printf "%s-%s" .Release.Name $alias) .Release.Name (ne $alias "") -}}
+{{- end -}}
+
 {{/* At most 43 letters: the longest name made from it, …-monitord-node-30124, must fit into 63. */}}
 {{- define "opennebula.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 43 | trimSuffix "-" -}}
-{{- else -}}
 {{- $name := include "opennebula.name" . -}}
-{{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 43 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 43 | trimSuffix "-" -}}
+{{- $full := printf "%s-%s" .Release.Name $name -}}
+{{- if .Values.fullnameOverride -}}
+{{- $full = .Values.fullnameOverride -}}
+{{- else if and (contains $name .Release.Name) (not (include "opennebula.alias" .)) -}}
+{{- $full = .Release.Name -}}
 {{- end -}}
-{{- end -}}
+{{- include "opennebula.shortened" (dict "name" $full "most" 43) -}}
 {{- end -}}
 
 {{- define "opennebula.name" -}}
@@ -85,6 +106,38 @@ annotations:
 {{- range include "opennebula.tpl" (dict "root" . "value" (.Values.extraVolumeMounts | default list)) | fromYamlArray -}}
 {{- if regexMatch "^/+(var/+lib|etc)/+one/+[^/]" (toString .mountPath) }}yes{{ end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Which OpenNebula the image is, for people. */}}
+{{- define "opennebula.version" -}}
+{{- if .Values.image.digest -}}
+OpenNebula of the image {{ include "opennebula.image" . }}
+{{- else -}}
+OpenNebula {{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* A quantity of bytes in MiB, rounded up. Call with the quantity. */}}
+{{- define "opennebula.mebibytes" -}}
+{{- $text := toString . -}}
+{{- $number := regexFind "^[0-9]+(\\.[0-9]+)?" $text | float64 -}}
+{{- $factors := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
+{{- $factor := get $factors (regexFind "[A-Za-z]*$" $text) | default 1 | float64 -}}
+{{- divf (mulf $number $factor) 1048576 | ceil | int64 -}}
+{{- end -}}
+
+{{/* The requests and limits of the front-end. On the node's disk an upload counts: without a request the node would evict the pod for it. */}}
+{{- define "opennebula.resources" -}}
+{{- $resources := deepCopy (.Values.resources | default dict) -}}
+{{- $uploads := and .Values.fireedge.enabled (not .Values.uploads.volume) -}}
+{{- range $kind := list "requests" "limits" -}}
+{{- $amounts := get $resources $kind | default dict -}}
+{{- if and $uploads (hasKey $amounts "ephemeral-storage") -}}
+{{- $all := add (include "opennebula.mebibytes" (get $amounts "ephemeral-storage") | int64) (include "opennebula.mebibytes" $.Values.uploads.maxSize | int64) -}}
+{{- $_ := set $amounts "ephemeral-storage" (printf "%dMi" $all) -}}
+{{- end -}}
+{{- end -}}
+{{- with $resources }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* What a pod is allowed, where it may run, and what its images need: the same for the front-end, the Job and the test. */}}

@@ -85,3 +85,55 @@ helm.sh/hook-weight: {{ .weight | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 {{- end -}}
+
+{{/*
+Not empty when a value is a secret by its name or its form; in a list or a map, when one of its values is. The names are those that onepod
+hides in its log (sounds_secret in vendor.rs), and more. Call with a dict: name, value.
+*/}}
+{{- define "opennebula.soundsSecret" -}}
+{{- if kindIs "map" .value -}}
+{{- range $name, $value := .value }}{{ include "opennebula.soundsSecret" (dict "name" $name "value" $value) }}{{ end -}}
+{{- else if kindIs "slice" .value -}}
+{{- $name := .name -}}
+{{- range .value }}{{ include "opennebula.soundsSecret" (dict "name" $name "value" .) }}{{ end -}}
+{{- else if kindIs "string" .value -}}
+{{- $named := regexMatch "(?i)PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|(^|_|/)(KEY|PWD|PASS)$" .name -}}
+{{- $elsewhere := or (regexMatch "(?i)_(FILE|PATH|DIR|NAME|ATTR)$" .name) (regexMatch "^(/.*|[0-9]+|true|false|yes|no|)$" .value) -}}
+{{- if or (and $named (not $elsewhere)) (regexMatch "://[^/@ ]*:[^/@ ]+@|-----BEGIN [A-Z ]*PRIVATE KEY" .value) }}yes{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The specification of the Job that makes Secrets. Call with a dict: root, arguments. */}}
+{{- define "opennebula.secretsJobSpec" -}}
+{{- with .root -}}
+backoffLimit: 3
+# Also where its image cannot be pulled or its pod is refused: a hook that never ends would stay for ever.
+activeDeadlineSeconds: {{ int .Values.secretsJob.activeDeadlineSeconds }}
+{{- if .Values.secretsJob.hook }}
+# A day, for those who look for it afterwards. A plain Job stays: one that is gone would be out of sync.
+ttlSecondsAfterFinished: 86400
+{{- end }}
+template:
+  metadata:
+    labels:
+      {{- include "opennebula.podLabels" (dict "root" . "component" "secrets") | nindent 6 }}
+  spec:
+    serviceAccountName: {{ include "opennebula.fullname" . }}-secrets
+    # The one pod that changes something in Kubernetes.
+    automountServiceAccountToken: true
+    restartPolicy: Never
+    {{- include "opennebula.podBasics" . | nindent 4 }}
+    containers:
+      - name: secrets
+        image: {{ include "opennebula.image" . | quote }}
+        imagePullPolicy: {{ .Values.image.pullPolicy }}
+        args:
+          {{- toYaml $.arguments | nindent 10 }}
+        # Why it failed is then in `kubectl describe pod`.
+        terminationMessagePolicy: FallbackToLogsOnError
+        resources:
+          {{- toYaml .Values.secretsJob.resources | nindent 10 }}
+        securityContext:
+          {{- include "opennebula.containerSecurityContext" . | nindent 10 }}
+{{- end -}}
+{{- end -}}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::verbs::{
-    EXIT_USAGE, check, discover, layout, logs, probe, render, restart, run, secrets, status, verify,
+    EXIT_USAGE, check, discover, layout, logs, probe, render, restart, run, secrets, ssh_key, status, verify,
 };
 
 /// PID 1 of the OpenNebula image: prepares the front-end, supervises its services, and answers for their health
@@ -21,6 +21,7 @@ Everything but `run`, `secrets` and `discover` is for people and probes, inside 
   kubectl exec opennebula-0 -- onepod status      what runs, and what is wrong
   kubectl exec opennebula-0 -- onepod logs oned   what it said last
   kubectl exec opennebula-0 -- onepod restart fireedge
+  kubectl exec opennebula-0 -- onepod ssh-key     what hypervisors must let in
 
 `onepod help VERB` has examples and exit codes. In all verbs 64 stands for settings, names or arguments that cannot be used."
 )]
@@ -117,6 +118,8 @@ Examples:
     Restart(restart::Args),
     /// Print the last lines of a service of the running pod, and follow them
     Logs(logs::Args),
+    /// Print the front-end's public ssh keys, for the hypervisors
+    SshKey(ssh_key::Args),
     /// Log in and reach every part of a running OpenNebula (the helm test)
     #[command(after_help = "\
 The password is taken from ONEADMIN_PASSWORD, or from the file that ONEADMIN_PASSWORD_FILE names.

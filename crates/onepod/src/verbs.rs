@@ -19,6 +19,7 @@ pub mod restart;
 pub mod run;
 pub mod schema;
 pub mod secrets;
+pub mod ssh_key;
 pub mod status;
 pub mod verify;
 
@@ -39,6 +40,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Verb::Restart(args) => block_on(restart::run(args)),
         Verb::Logs(args) => block_on(logs::run(args)),
         Verb::Verify(args) => block_on(verify::run(args)),
+        Verb::SshKey(args) => ssh_key::run(&args),
         Verb::Secrets(args) => block_on(secrets::run(args)),
         Verb::Discover(args) => block_on(discover::run(args)),
         Verb::Supervise(args) => block_on(run::supervise_only(args)),

@@ -1,9 +1,11 @@
-//! What is generated from a chart's annotated values — `values.schema.json` and the tables of its README — and what is
-//! checked of its values: that they fit their own schema, and that templates use what is declared and nothing else.
+//! What is generated from a chart's annotated values — `values.schema.json`, `files/defaults.json` and the tables of its
+//! README — and what is checked of its values: that they fit their own schema, and that templates use what is declared and
+//! nothing else.
 //!
 //! Nothing here renders a template; the tests of the charts do that with Helm itself.
 
 mod config;
+mod defaults;
 mod definitions;
 mod lines;
 mod readme;
@@ -160,6 +162,8 @@ fn generated(charts: &[Chart], schemas: &[Value]) -> Result<Vec<Generated>> {
     let mut files = Vec::new();
     for (chart, schema) in charts.iter().zip(schemas) {
         files.push(chart.generated("values.schema.json", json(schema) + "\n"));
+        let defaults = defaults::defaults(&chart.values);
+        files.push(chart.generated("files/defaults.json", json(&defaults) + "\n"));
         let path = chart.folder.join("README.md");
         let hand_written = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let text = readme::readme(&hand_written, chart, schema)

@@ -77,6 +77,14 @@ impl Helm {
         self.with_values("template", values).run().await
     }
 
+    /// `helm template` as docs/install.md pipes it into kubectl: without the hooks, of which only the test is left then.
+    pub(crate) async fn template_without_hooks(&self, values: &Path) -> Result<String> {
+        self.with_values("template", values)
+            .args(["--no-hooks"])
+            .run()
+            .await
+    }
+
     /// The folder or archive of the chart.
     pub(crate) fn chart(&self) -> &Path {
         &self.chart

@@ -233,3 +233,71 @@ fn help_of_probe() {
       docker run --health-cmd 'onepod probe ready' ...
     ");
 }
+
+/// Every command of this program on every page, and in what Helm prints: verbs and options that there are.
+#[test]
+fn the_commands_of_the_pages_exist() {
+    use std::fs;
+    use std::path::Path;
+
+    use clap::error::ErrorKind;
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut pages = vec![
+        root.join("README.md"),
+        root.join("charts/opennebula/README.md"),
+        root.join("charts/opennebula/templates/NOTES.txt"),
+    ];
+    for folder in ["docs", "docs/runbooks"] {
+        pages.extend(
+            fs::read_dir(root.join(folder))
+                .unwrap()
+                .map(|entry| entry.unwrap().path()),
+        );
+    }
+    let mut found = 0;
+    for page in pages {
+        let is_page = page
+            .extension()
+            .is_some_and(|extension| extension == "md" || extension == "txt");
+        if !is_page {
+            continue;
+        }
+        let text = fs::read_to_string(&page).unwrap();
+        // Between backticks is code, in a line and in a block; the notes are code alone.
+        let code: Vec<&str> = if page.extension().is_some_and(|extension| extension == "txt") {
+            vec![&text]
+        } else {
+            text.split('`').skip(1).step_by(2).collect()
+        };
+        for line in code.into_iter().flat_map(str::lines) {
+            let Some((before, rest)) = line.split_once("onepod ") else {
+                continue;
+            };
+            if before.contains('#') || !(before.is_empty() || before.ends_with(' ')) {
+                continue;
+            }
+            let words: Vec<&str> = rest
+                .split([';', '|', '#', '<', '>', '\'', '"'])
+                .next()
+                .unwrap()
+                .split_whitespace()
+                .collect();
+            let placeholder = |word: &&str| word.chars().any(char::is_uppercase);
+            if words
+                .first()
+                .is_none_or(|verb| placeholder(verb) || *verb == "help")
+            {
+                continue;
+            }
+            found += 1;
+            let parsed = Cli::try_parse_from(["onepod"].into_iter().chain(words.iter().copied()));
+            if let Err(error) = parsed {
+                // A verb that is only mentioned is without its arguments.
+                let mentioned = words.len() == 1 && error.kind() == ErrorKind::MissingRequiredArgument;
+                assert!(mentioned, "{}: {line}: {error}", page.display());
+            }
+        }
+    }
+    assert!(found > 30, "{found}");
+}

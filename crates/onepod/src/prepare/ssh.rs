@@ -18,7 +18,7 @@ mod known_hosts;
 mod server;
 
 /// The files in which OpenSSH's client looks for a key by itself.
-const KEY_FILES: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
+pub(crate) const KEY_FILES: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
 /// Why the SSH files are not settled.
 #[derive(Debug, thiserror::Error)]

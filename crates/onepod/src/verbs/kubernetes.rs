@@ -4,13 +4,80 @@
 use std::error::Error;
 use std::time::Duration;
 
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::Request;
+use k8s_openapi::serde::de::DeserializeOwned;
+use kube::client::Body;
 use kube::config::{Config, InClusterError, InferConfigError};
+use kube::core::Status;
 
 #[cfg(test)]
 pub(super) mod api_server;
 
 /// Time limit of one request to the Kubernetes API.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most that is read of one answer, in bytes. The API server stores objects of up to 1.5 MiB, which grow by a third in base64.
+pub(super) const MAX_ANSWER: usize = 4 << 20;
+
+/// Why one request got no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RequestError {
+    /// The API server said no.
+    #[error("{} (HTTP {})", .0.message, .0.code)]
+    Status(Box<Status>),
+    /// No connection, or it broke.
+    #[error("{}", chain(.0.as_ref()))]
+    Connection(#[source] Box<dyn Error + Send + Sync>),
+    /// Not what the API server sends.
+    #[error("the answer is not the API server's: {0}")]
+    Answer(String),
+    /// It takes too long, byte by byte perhaps.
+    #[error("no whole answer within {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+}
+
+/// Sends one request; its answer is bounded in time and length.
+pub(super) async fn send<T: DeserializeOwned>(
+    client: &kube::Client,
+    request: Request<Vec<u8>>,
+    timeout: Duration,
+) -> Result<T, RequestError> {
+    tokio::time::timeout(timeout, exchange(client, request))
+        .await
+        .unwrap_or(Err(RequestError::Timeout(timeout)))
+}
+
+async fn exchange<T: DeserializeOwned>(
+    client: &kube::Client,
+    request: Request<Vec<u8>>,
+) -> Result<T, RequestError> {
+    let response = client
+        .send(request.map(Body::from))
+        .await
+        .map_err(|error| RequestError::Connection(Box::new(error)))?;
+    let status = response.status();
+    let read = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+    let body = read
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                RequestError::Answer(format!("it is longer than {} MiB", MAX_ANSWER >> 20))
+            } else {
+                RequestError::Connection(error)
+            }
+        })?
+        .to_bytes();
+    if status.is_success() {
+        return serde_json::from_slice(&body).map_err(|error| RequestError::Answer(error.to_string()));
+    }
+    // Whatever stands between, a proxy for example, answers in words of its own.
+    let mut said: Status = serde_json::from_slice(&body).unwrap_or_else(|_| Status {
+        message: status.canonical_reason().unwrap_or("no reason given").to_owned(),
+        ..Status::default()
+    });
+    said.code = status.as_u16();
+    Err(RequestError::Status(Box::new(said)))
+}
 
 /// Why there is no way to the Kubernetes API.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use self::error::SecretsError;
 use self::reconcile::{Outcome, Reconciler};
 use self::request::{KeyRequest, Label, Plan};
-use crate::verbs::kubernetes::{self, REQUEST_TIMEOUT};
+use crate::verbs::kubernetes;
 use crate::verbs::{EXIT_USAGE, complain, say};
 
 mod error;
@@ -68,9 +68,7 @@ async fn connect(
     namespace: Option<String>,
     labels: BTreeMap<String, String>,
 ) -> Result<Reconciler, SecretsError> {
-    let mut config = kubernetes::configuration().await?;
-    config.read_timeout = Some(REQUEST_TIMEOUT);
-    Reconciler::new(config, namespace, labels)
+    Reconciler::new(kubernetes::configuration().await?, namespace, labels)
 }
 
 fn sentence(name: &str, outcome: &Outcome) -> String {

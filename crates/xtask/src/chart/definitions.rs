@@ -15,7 +15,7 @@ pub(super) struct Definition {
 }
 
 /// The names, sorted.
-const NAMES: [&str; 49] = [
+const NAMES: [&str; 51] = [
     "accessMode",
     "accessModes",
     "address",
@@ -33,6 +33,8 @@ const NAMES: [&str; 49] = [
     "fullname",
     "hostname",
     "ingressHost",
+    "ingressHosts",
+    "ingressTls",
     "intOrPercent",
     "labels",
     "monitordService",
@@ -78,6 +80,7 @@ const SERVICE_TYPES: [&str; 3] = ["ClusterIP", "NodePort", "LoadBalancer"];
 const QUANTITY: &str = "[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?";
 /// As Go writes durations.
 const DURATION: &str = "([0-9]+(\\.[0-9]+)?(ms|s|m|h))+";
+const INGRESS_HOST: &str = "^[-a-z0-9.*]*$";
 const DNS_SUBDOMAIN: &str = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$";
 
 /// The names that are known.
@@ -99,7 +102,17 @@ pub(super) fn definition(name: &str, config: &Value) -> Option<Definition> {
         ),
         "address" => ("host name or address", text("^[-A-Za-z0-9.:]*$")),
         "hostname" => ("host name", text("^[-A-Za-z0-9.]*$")),
-        "ingressHost" => ("host name, may begin with *", text("^[-a-z0-9.*]*$")),
+        "ingressHost" => ("host name, may begin with *", text(INGRESS_HOST)),
+        "ingressHosts" => (
+            "list of host names",
+            json!({"type": "array", "items": text(INGRESS_HOST)}),
+        ),
+        "ingressTls" => (
+            "list of hosts and secretName",
+            json!({"type": "array", "items": closed(&json!({
+                "hosts": {"type": "array", "items": text(INGRESS_HOST)}, "secretName": {"type": "string"},
+            }))}),
+        ),
         "databaseHost" => ("host name or address", text("^[-A-Za-z0-9.:_]*$")),
         "databaseName" => (
             "name of a database",
@@ -347,6 +360,16 @@ mod tests {
             ("url", json!("https://one.example/x"), json!("one.example")),
             ("address", json!("::1"), json!("http://x")),
             ("ingressHost", json!("*.example.org"), json!("https://x/")),
+            (
+                "ingressHosts",
+                json!(["a.example.org"]),
+                json!(["https://a.example.org"]),
+            ),
+            (
+                "ingressTls",
+                json!([{"hosts": ["a.example.org"], "secretName": "a"}]),
+                json!([{"host": "a.example.org"}]),
+            ),
             ("databaseName", json!("opennebula"), json!("open-nebula")),
             ("cidrs", json!(["192.0.2.0/24", "::/0"]), json!(["192.0.2.0"])),
             ("accessModes", json!(["ReadWriteOnce"]), json!([])),

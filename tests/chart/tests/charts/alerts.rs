@@ -14,7 +14,13 @@ use serde_json::Value;
 use crate::items;
 
 /// Metrics that others export: name, labels, and who.
-const FOREIGN: [(&str, &[&str], &str); 8] = [
+const FOREIGN: [(&str, &[&str], &str); 10] = [
+    ("kube_pod_info", &["node"], "kube-state-metrics"),
+    (
+        "kube_node_status_condition",
+        &["node", "condition", "status"],
+        "kube-state-metrics",
+    ),
     ("up", &[], "Prometheus itself, of each target"),
     (
         "kubelet_volume_stats_available_bytes",
@@ -48,6 +54,9 @@ const FOREIGN: [(&str, &[&str], &str); 8] = [
         "mysqld_exporter, --collect.global_variables",
     ),
 ];
+
+/// Metrics of what is in no namespace.
+const OF_THE_CLUSTER: [&str; 1] = ["kube_node_status_condition"];
 
 /// Labels that Prometheus Operator gives to every target.
 const TARGET: [&str; 2] = ["namespace", "pod"];
@@ -197,10 +206,11 @@ fn mistakes(selector: &Selector, metrics: &BTreeMap<String, BTreeSet<String>>) -
             }
         }
     }
-    if !selector
-        .matchers
-        .iter()
-        .any(|(label, operator, _)| label == "namespace" && operator == "=")
+    if !OF_THE_CLUSTER.contains(&name.as_str())
+        && !selector
+            .matchers
+            .iter()
+            .any(|(label, operator, _)| label == "namespace" && operator == "=")
     {
         wrong.push(format!("{name} is not kept to one namespace"));
     }
@@ -319,7 +329,7 @@ fn every_alert_tells_where_and_what_to_do() {
         for (what, words) in [
             ("the namespace", ["$labels.namespace", "NAMESPACE"]),
             ("the pod or the volume", ["pod", "volume"]),
-            ("the next step", ["\"kubectl -n ", "mariadb."]),
+            ("the next step", ["\"kubectl ", "mariadb."]),
         ] {
             assert!(
                 words.iter().any(|word| said.contains(word)),

@@ -96,6 +96,57 @@ fn a_renamed_value_is_refused_with_its_new_name() {
     }
     refuses(
         &json!({"opennebula": {"monitorAddress": "x"}, "fireedgeProxy": {"enabled": true}}),
-        &["monitord.advertisedAddress", "fireedgeProxy is no value any more"],
+        &["monitord.advertisedAddress", "fireedgeProxy was removed"],
     );
+}
+
+/// The command of docs/upgrading.md that changes a dump's character set, on lines of a dump of Bitnami's server.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test waits for sed here")]
+fn the_page_turns_the_dump_of_its_database_into_utf8mb4() {
+    let page = std::fs::read_to_string(helm::repository().join("docs/upgrading.md")).unwrap();
+    let command = page
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("sed "))
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let body = "INSERT INTO `document_pool` VALUES (1,'a CHARSET=utf8 and utf8mb3_general_ci in a text');\n";
+    let dump = format!(
+        "CREATE TABLE `user_pool` (\n  `name` varchar(128) CHARACTER SET utf8mb3 COLLATE utf8mb3_bin DEFAULT NULL,\n  `body` mediumtext DEFAULT NULL\n) \
+         ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_unicode_ci;\nCREATE TABLE `zone` (\n  `oid` int\n) ENGINE=InnoDB DEFAULT \
+         CHARSET=utf8;\n/*!40101 SET NAMES utf8mb4 */;\n{body}-- Dump completed on 2026-11-30\n"
+    );
+    std::fs::write(folder.path().join("opennebula.sql"), dump).unwrap();
+    let status = std::process::Command::new("sh")
+        .args(["-c", command])
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{command}");
+    let changed = std::fs::read_to_string(folder.path().join("opennebula-utf8mb4.sql")).unwrap();
+    let schema = changed.replace(body, "");
+    assert_ne!(schema, changed, "a line with data was changed: {changed}");
+    assert!(
+        !schema.contains("utf8mb3") && !schema.contains("utf8;"),
+        "{schema}"
+    );
+    for part in [
+        "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        "CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;",
+        "CHARSET=utf8mb4;",
+        "SET NAMES utf8mb4 ",
+    ] {
+        assert!(schema.contains(part), "{part:?} is not in {schema}");
+    }
+}
+
+/// Its `values.yaml` as it came: groups with nothing in them, and empty values that have no purpose any more.
+#[test]
+fn its_own_empty_values_are_let_through() {
+    render(&json!({
+        "ssh": null, "opennebula": {"monitorAddress": ""}, "vnm": {}, "fireedgeProxy": {},
+        "mariadb": {"auth": {"password": "", "rootPassword": ""}},
+    }));
+    render(&json!({"ssh": {"privateKey": "", "publicKey": ""}}));
 }

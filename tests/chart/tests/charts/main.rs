@@ -11,6 +11,8 @@
 
 mod addresses;
 mod alerts;
+mod aliases;
+mod commands;
 mod compose;
 mod database;
 mod defaults;
@@ -19,9 +21,11 @@ mod flows;
 mod monitoring;
 mod network;
 mod notes;
+mod nulls;
 mod operations;
 mod packaging;
 mod pods;
+mod refusals;
 mod secrets;
 mod settings;
 

@@ -64,6 +64,18 @@ fn they_follow_the_values() {
             vec!["is in maintenance", "exec -it opennebula-0 -- bash"],
         ),
         (
+            json!({"image": {"tag": "7.2.0"}}),
+            vec!["OpenNebula 7.2.0 is starting"],
+        ),
+        (
+            json!({"service": {"type": "NodePort", "fireedge": {"nodePort": 30616}}}),
+            vec!["http://NODE:30616/", "get service opennebula-api -o jsonpath="],
+        ),
+        (
+            json!({"ingress": {"enabled": true, "extraHosts": ["b.example.org"]}}),
+            vec!["http://b.example.org/"],
+        ),
+        (
             json!({"persistence": {"enabled": false}}),
             vec!["ATTENTION: persistence is off"],
         ),
@@ -81,5 +93,12 @@ fn they_follow_the_values() {
             assert!(notes.contains(word), "with {values}, {word:?} is not in: {notes}");
         }
         assert!(!notes.contains("in-clear"), "{notes}");
+        for command in notes
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("kubectl ") || line.starts_with("helm "))
+        {
+            assert!(command.contains(" --namespace "), "{command}");
+        }
     }
 }

@@ -141,3 +141,36 @@ fn it_works_inside_another_chart() {
         assert!(!off.contains("kind:"), "{off}");
     }
 }
+
+/// What Artifact Hub shows: it has the package alone, so a link into the repository must be whole.
+#[test]
+fn the_pages_in_the_package_can_be_read_without_the_repository() {
+    let blob = "https://github.com/pablodelarco/opennebula-kubernetes/blob/main/";
+    let raw = "https://raw.githubusercontent.com/pablodelarco/opennebula-kubernetes/main/";
+    for chart in ["charts/opennebula", "charts/opennebula/charts/mariadb"] {
+        let folder = helm::repository().join(chart);
+        let page = fs::read_to_string(folder.join("README.md")).unwrap();
+        let mut links = 0;
+        for link in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link
+                .strip_prefix(blob)
+                .unwrap_or_else(|| panic!("{chart}: {link} leads nowhere outside of the repository"));
+            let path = path.split('#').next().unwrap();
+            assert!(
+                helm::repository().join(path).exists(),
+                "{chart}: there is no {path}"
+            );
+            links += 1;
+        }
+        assert!(links > 0);
+        let first = page.split("```sh\n").nth(1).unwrap();
+        assert!(
+            first.starts_with("helm install opennebula oci://ghcr.io/pablodelarco/charts/opennebula "),
+            "{chart}: {first}"
+        );
+        let metadata = yaml(&folder.join("Chart.yaml"));
+        let icon = metadata["icon"].as_str().unwrap().strip_prefix(raw).unwrap();
+        assert!(helm::repository().join(icon).exists(), "{icon}");
+        assert!(metadata["maintainers"][0]["name"].is_string());
+    }
+}

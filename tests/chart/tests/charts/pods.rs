@@ -189,7 +189,61 @@ fn the_job_and_the_test_go_where_the_front_end_may() {
         let Some(pod) = object.pod().filter(|_| !object.name().ends_with("-mariadb")) else {
             continue;
         };
-        assert_eq!(pod["nodeSelector"], json!({"zone": "a"}), "{}", object.name());
+        let selector = json!({"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "zone": "a"});
+        assert_eq!(pod["nodeSelector"], selector, "{}", object.name());
         assert_eq!(pod["tolerations"][0]["key"], "dedicated", "{}", object.name());
     }
+}
+
+/// The vendor's packages are for amd64 alone: on another node the image would not start.
+#[test]
+fn every_pod_asks_for_a_node_on_which_its_image_runs() {
+    for values in variants() {
+        for object in render(&values) {
+            let Some(pod) = object.pod() else { continue };
+            for (label, value) in [("kubernetes.io/os", "linux"), ("kubernetes.io/arch", "amd64")] {
+                assert_eq!(pod["nodeSelector"][label], value, "{}", object.name());
+            }
+        }
+    }
+    let null = render(&json!({"nodeSelector": {"kubernetes.io/arch": null}}));
+    let pod = find(&null, "StatefulSet", "opennebula").pod().unwrap();
+    assert_eq!(pod["nodeSelector"], json!({"kubernetes.io/os": "linux"}));
+}
+
+/// A file is on the node's disk while it is uploaded: a pod that had not asked for the space would be evicted for it.
+#[test]
+fn the_pod_asks_for_the_space_of_an_upload() {
+    let requested = |values: Value| {
+        let objects = render(&values);
+        front_end(&objects)["resources"]["requests"]["ephemeral-storage"].clone()
+    };
+    assert_eq!(requested(json!({})), "10496Mi");
+    assert_eq!(requested(json!({"uploads": {"maxSize": "2Gi"}})), "2304Mi");
+    assert_eq!(requested(json!({"fireedge": {"enabled": false}})), "256Mi");
+    let limited = render(&json!({"resources": {"limits": {"ephemeral-storage": "1Gi"}}}));
+    assert_eq!(
+        front_end(&limited)["resources"]["limits"]["ephemeral-storage"],
+        "11264Mi"
+    );
+
+    let volume = json!({"nfs": {"server": "nfs.example.org", "path": "/uploads"}});
+    let values = json!({"uploads": {"maxSize": "50G", "volume": volume}});
+    let objects = render(&values);
+    assert_eq!(
+        front_end(&objects)["resources"]["requests"]["ephemeral-storage"],
+        "256Mi"
+    );
+    let pod = find(&objects, "StatefulSet", "opennebula").pod().unwrap();
+    let mounted = items(&pod["volumes"])
+        .iter()
+        .find(|mounted| mounted["name"] == "var-tmp")
+        .unwrap();
+    assert_eq!(mounted["nfs"], volume["nfs"]);
+    let file = find(&objects, "ConfigMap", "opennebula-overrides").text("/data/config.yaml");
+    assert!(file.contains("max_upload_file_size: 50000297984"), "{file}");
+    crate::refuses(
+        &json!({"config": {"sunstone": {"max_upload_file_size": 1}}}),
+        &["set uploads.maxSize instead"],
+    );
 }

@@ -430,3 +430,56 @@ fn mounted(pod: &Value, container: &Value, path: &str) -> bool {
         mount["mountPath"] == folder && (["known-hosts", "discovered"].contains(&volume) || of_secret())
     })
 }
+
+/// Every value that changes what the Job does or how its pod runs changes its name; every other leaves it.
+#[test]
+fn the_job_s_name_follows_its_specification() {
+    let everything = crate::defaults::everything();
+    let mut cases: Vec<Value> = everything
+        .as_object()
+        .unwrap()
+        .iter()
+        // A name changes every name, and monitord's node port is another value.
+        .filter(|(name, _)| !["fullnameOverride", "service"].contains(&name.as_str()))
+        .map(|(name, value)| json!({name: value}))
+        .collect();
+    cases.extend([
+        json!({"image": {"pullPolicy": "Always"}}),
+        json!({"image": {"digest": format!("sha256:{}", "a".repeat(64))}}),
+        json!({"runtimeClassName": "gvisor"}),
+        json!({"schedulerName": "mine"}),
+        json!({"podSecurityContext": {"fsGroup": 1}}),
+        json!({"securityContext": {"privileged": false}}),
+        json!({"global": {"openshift": {"enabled": true}}}),
+        json!({"secretsJob": {"activeDeadlineSeconds": 900}}),
+        json!({"opennebula": {"existingSecretKeys": {"oneKey": "other"}}}),
+    ]);
+    let job = |values: &Value| {
+        let objects = render(values);
+        objects.into_iter().find(|object| object.kind() == "Job").unwrap()
+    };
+    let plain = |mut values: Value| {
+        values["secretsJob"]["hook"] = json!(false);
+        values
+    };
+    let before = job(&plain(json!({})));
+    let mut changed = 0;
+    for case in cases {
+        let after = job(&plain(case.clone()));
+        let differs = after.at("/spec") != before.at("/spec");
+        changed += usize::from(differs);
+        assert_eq!(after.name() != before.name(), differs, "{case}");
+    }
+    assert!(changed >= 14, "{changed}");
+}
+
+/// A hook that never ends would stay for ever, and a plain Job that removes itself would be out of sync.
+#[test]
+fn the_job_ends_and_a_plain_one_stays() {
+    for hook in [true, false] {
+        let objects = render(&json!({"secretsJob": {"hook": hook}}));
+        let job = objects.iter().find(|object| object.kind() == "Job").unwrap();
+        assert_eq!(job.at("/spec/activeDeadlineSeconds"), 600);
+        assert_eq!(job.at("/spec/ttlSecondsAfterFinished").is_null(), !hook);
+    }
+}

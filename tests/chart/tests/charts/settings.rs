@@ -243,11 +243,11 @@ fn what_kubernetes_would_refuse_is_refused_by_the_name_of_its_value() {
     refuses(&json!({"ingress": {"path": "one"}}), &["/ingress/path"]);
     refuses(
         &json!({"extraEnv": "TZ: Europe/Madrid"}),
-        &["extraEnv is no list of maps"],
+        &["extraEnv must be a list of maps"],
     );
     refuses(
         &json!({"extraVolumes": ["- name: a"]}),
-        &["extraVolumes is no list of maps: - name: a"],
+        &["extraVolumes must be a list of maps, and has: - name: a"],
     );
     refuses(
         &json!({
@@ -268,9 +268,104 @@ fn null_is_a_value_that_is_not_there() {
     let container = front_end(&objects);
     assert!(container["livenessProbe"].is_null());
     assert!(container["readinessProbe"].is_object());
-    assert!(container["image"].as_str().unwrap().starts_with("pablodelarco/"));
+    assert!(
+        container["image"]
+            .as_str()
+            .unwrap()
+            .starts_with("docker.io/pablodelarco/")
+    );
     refuses(
         &json!({"opennebula": {"existingSecretKeys": {"oneKey": null}}}),
         &["opennebula.existingSecretKeys.oneKey is empty"],
     );
+}
+
+/// A token in the configuration is for those who may read Secrets; without one the file can be read by everybody.
+#[test]
+fn a_secret_in_the_configuration_is_in_a_secret() {
+    for config in [
+        json!({"sunstone": {"token_remote_support": "hunter2hunter2"}}),
+        json!({"oned": {"VM_MAD[NAME=netapp]": {"EXECUTABLE": "x", "NETAPP_PASSWORD": "hunter2hunter2"}}}),
+        json!({"sunstone": {"proxy": "http://me:hunter2hunter2@proxy.example.org:3128"}}),
+    ] {
+        let objects = render(&json!({"config": config}));
+        assert!(try_find(&objects, "ConfigMap", "opennebula-overrides").is_none());
+        let secret = find(&objects, "Secret", "opennebula-overrides");
+        assert!(secret.at("/data/config.yaml").is_string());
+        let text: String = objects.iter().map(|object| object.value().to_string()).collect();
+        assert!(!text.contains("hunter2"), "{config}");
+        let pod = find(&objects, "StatefulSet", "opennebula").pod().unwrap();
+        assert!(
+            pod["volumes"]
+                .to_string()
+                .contains(r#""secretName":"opennebula-overrides""#),
+            "{pod}"
+        );
+    }
+    let open =
+        json!({"oned": {"USER_ENCRYPTED_ATTR": ["SSH_PRIVATE_KEY"]}, "fireedge": {"session_expiration": 60}});
+    assert!(
+        try_find(
+            &render(&json!({"config": open})),
+            "ConfigMap",
+            "opennebula-overrides"
+        )
+        .is_some()
+    );
+}
+
+#[test]
+fn a_secret_among_the_variables_is_refused_with_the_way_to_give_it() {
+    for (name, value) in [
+        ("S3_SECRET_KEY", "abc"),
+        ("my_token", "abc"),
+        ("HTTPS_PROXY", "http://me:word@proxy.example.org:3128"),
+    ] {
+        let variable = json!({"name": name, "value": value});
+        refuses(
+            &json!({"extraEnv": [variable]}),
+            &["extraEnv has a password", name, "valueFrom: {secretKeyRef:"],
+        );
+        refuses(
+            &json!({"extraEnv": format!("- {variable}")}),
+            &["extraEnv has a password", name],
+        );
+    }
+    refuses(
+        &json!({"mariadb": {"extraEnv": [{"name": "X_PASSWORD", "value": "abc"}]}}),
+        &["mariadb.extraEnv has a password", "X_PASSWORD"],
+    );
+    render(&json!({"extraEnv": [
+        {"name": "S3_SECRET_KEY", "valueFrom": {"secretKeyRef": {"name": "s3", "key": "key"}}},
+        {"name": "X_PASSWORD_FILE", "value": "/run/x"},
+        {"name": "TOKEN_SECONDS", "value": "3600"},
+        {"name": "HTTPS_PROXY", "value": "http://proxy.example.org:3128"},
+        {"name": "SSL_CERT_FILE", "value": "/etc/site-ca/bundle.pem"},
+    ]}));
+}
+
+/// What a site needs of proxies and certificates reaches the container as it is given.
+#[test]
+fn proxies_and_certificates_reach_the_container() {
+    let given = [
+        ("HTTP_PROXY", "http://proxy.example.org:3128"),
+        ("HTTPS_PROXY", "http://proxy.example.org:3128"),
+        ("NO_PROXY", "localhost,127.0.0.1,.svc"),
+        ("http_proxy", "http://proxy.example.org:3128"),
+        ("https_proxy", "http://proxy.example.org:3128"),
+        ("no_proxy", "localhost,127.0.0.1,.svc"),
+        ("SSL_CERT_FILE", "/etc/site-ca/bundle.pem"),
+        ("SSL_CERT_DIR", "/etc/site-ca"),
+        ("NODE_EXTRA_CA_CERTS", "/etc/site-ca/ca.crt"),
+        ("TZ", "Europe/Madrid"),
+    ];
+    let list: Vec<Value> = given
+        .iter()
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect();
+    let objects = render(&json!({"extraEnv": list}));
+    let there = environment(front_end(&objects));
+    for variable in given {
+        assert!(there.contains(&variable), "{variable:?}");
+    }
 }

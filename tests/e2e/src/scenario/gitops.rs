@@ -71,16 +71,11 @@ async fn bring(world: &World, values: &Value) -> Result<usize> {
     let mut file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
     file.write_all(values.to_string().as_bytes())
         .context("cannot write the values")?;
-    let manifests = world.helm.template(file.path()).await?;
-    // The test's pod is for `helm test` alone.
-    let manifests: Vec<_> = manifests
-        .split("\n---\n")
-        .filter(|document| !document.contains("helm.sh/hook: test"))
-        .collect();
+    let manifests = world.helm.template_without_hooks(file.path()).await?;
     let applied = apply::apply(
         world.cluster.client(),
         world.cluster.namespace(),
-        &manifests.join("\n---\n"),
+        &manifests,
         Mode::Real,
     )
     .await?;

@@ -1,10 +1,29 @@
-{{/* The name of every object. The opennebula chart computes the same one (opennebula.mariadb.name). */}}
-{{- define "mariadb.name" -}}
-{{- printf "%s-mariadb" (.Release.Name | trunc 42 | trimSuffix "-") -}}
+{{/*
+The alias of the opennebula chart that has this one as its dependency, where it has one: two of them in one release are two
+databases. A chart does not know the chart above it; the path of its templates does (…/ALIAS/charts/mariadb/templates).
+*/}}
+{{- define "mariadb.alias" -}}
+{{- $folders := splitList "/" .Template.BasePath -}}
+{{- if ge (len $folders) 4 -}}
+{{- $above := index $folders (sub (len $folders) 4 | int) -}}
+{{- if ne $above "opennebula" }}{{ $above }}{{ end -}}
+{{- end -}}
 {{- end -}}
 
+{{/* The name of every object. The opennebula chart computes the same one (opennebula.mariadb.name). */}}
+{{- define "mariadb.name" -}}
+{{- $alias := include "mariadb.alias" . -}}
+{{- $release := ternary (printf "%s-%s" .Release.Name $alias) .Release.Name (ne $alias "") -}}
+{{- if gt (len $release) 42 -}}
+{{- $release = printf "%s-%s" (trunc 33 $release | trimSuffix "-") (sha256sum $release | trunc 8) -}}
+{{- end -}}
+{{- printf "%s-mariadb" ($release | trimSuffix "-") -}}
+{{- end -}}
+
+{{/* They never change: a StatefulSet's selector cannot. The opennebula chart has the same (opennebula.mariadb.selectorLabels). */}}
 {{- define "mariadb.selectorLabels" -}}
-app.kubernetes.io/name: mariadb
+{{- $alias := include "mariadb.alias" . -}}
+app.kubernetes.io/name: {{ ternary (printf "%s-mariadb" (trunc 55 $alias)) "mariadb" (ne $alias "") | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 

@@ -75,7 +75,9 @@ fn oneform_keeps_its_provisions_on_the_volume() {
     let shipped =
         "# OneForm\n:host: 127.0.0.1\n:work_dir: /tmp/oneform/ # of each provision\n:log:\n  :level: 2\n";
     let file = vendor::file("oneform").unwrap();
-    let text = own::servers(shipped, file, &settle(&[("OPENNEBULA_HOSTNAME", "opennebula-0")])).unwrap();
+    let text = own::servers(shipped, file, &settle(&[("OPENNEBULA_HOSTNAME", "opennebula-0")]))
+        .unwrap()
+        .text;
     assert_eq!(
         text,
         shipped.replace("/tmp/oneform/", "/var/lib/one/oneform/"),
@@ -85,7 +87,7 @@ fn oneform_keeps_its_provisions_on_the_volume() {
         &[("OPENNEBULA_HOSTNAME", "opennebula-0")],
         "oneform:\n  work_dir: /var/lib/one/vms/provisions/\n",
     );
-    let text = own::servers(shipped, file, &elsewhere).unwrap();
+    let text = own::servers(shipped, file, &elsewhere).unwrap().text;
     assert!(text.contains(":work_dir: /var/lib/one/vms/provisions/"), "{text}");
 }
 

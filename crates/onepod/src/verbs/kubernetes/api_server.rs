@@ -24,7 +24,7 @@ mod services;
 type Hook = Box<dyn FnOnce(&ApiServer) + Send>;
 
 /// Failures to answer with instead of serving: method, status, message, how often (`None`: always).
-type Failure = (&'static str, u16, &'static str, Option<u32>);
+type Failure = (&'static str, u16, String, Option<u32>);
 
 #[derive(Default)]
 struct Store {
@@ -150,26 +150,20 @@ impl ApiServer {
         self.store.lock().unwrap().after_get.push_back(Box::new(hook));
     }
 
-    pub(in crate::verbs) fn fail_always(&self, method: &'static str, status: u16, message: &'static str) {
+    pub(in crate::verbs) fn fail_always(&self, method: &'static str, status: u16, message: &str) {
         self.store
             .lock()
             .unwrap()
             .failures
-            .push((method, status, message, None));
+            .push((method, status, message.to_owned(), None));
     }
 
-    pub(in crate::verbs) fn fail_times(
-        &self,
-        method: &'static str,
-        status: u16,
-        message: &'static str,
-        times: u32,
-    ) {
+    pub(in crate::verbs) fn fail_times(&self, method: &'static str, status: u16, message: &str, times: u32) {
         self.store
             .lock()
             .unwrap()
             .failures
-            .push((method, status, message, Some(times)));
+            .push((method, status, message.to_owned(), Some(times)));
     }
 
     pub(in crate::verbs) fn requests(&self) -> Vec<String> {
@@ -191,7 +185,7 @@ impl ApiServer {
         if let Some(left) = &mut failure.3 {
             *left -= 1;
         }
-        Some(status(failure.1, failure.2))
+        Some(status(failure.1, &failure.2))
     }
 }
 

@@ -6,15 +6,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hyper::Request;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret as Object;
+use k8s_openapi::serde::de::DeserializeOwned;
 use kube::Config;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{GetParams, Patch, PatchParams, PostParams};
+use kube::core::{Resource as _, Status};
 use serde_json::json;
 
-use super::error::SecretsError;
+use super::error::{Refusal, SecretsError};
 use super::kind::Kind;
-use crate::verbs::kubernetes::{self, is_outage, missing_rule};
+use crate::verbs::kubernetes::{self, REQUEST_TIMEOUT, RequestError, is_outage};
 
 /// How often a lost race is tried again.
 const RACES: u32 = 10;
@@ -39,15 +42,20 @@ pub(super) enum Outcome {
 
 /// Makes Secrets of one namespace complete.
 pub(super) struct Reconciler {
-    api: Api<Object>,
+    client: kube::Client,
+    requests: kube::core::Request,
     namespace: String,
     labels: BTreeMap<String, String>,
     /// First pause after an outage.
     pub(super) pause: Duration,
+    /// Time for one request and its whole answer.
+    pub(super) timeout: Duration,
 }
 
 /// How one request failed.
 enum Failure {
+    /// There is no such Secret.
+    Absent,
     /// Somebody else was faster: read again.
     Race,
     /// Worth trying again after a pause.
@@ -65,10 +73,12 @@ impl Reconciler {
     ) -> Result<Self, SecretsError> {
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
         Ok(Self {
-            api: Api::namespaced(kubernetes::client(config)?, &namespace),
+            client: kubernetes::client(config)?,
+            requests: kube::core::Request::new(Object::url_path(&(), Some(&namespace))),
             namespace,
             labels,
             pause: Duration::from_millis(250),
+            timeout: REQUEST_TIMEOUT,
         })
     }
 
@@ -85,8 +95,9 @@ impl Reconciler {
             match self.attempt(name, keys).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Race) if races < RACES => races += 1,
-                Err(Failure::Race) => {
+                // Deleted just after it was made: as any other race.
+                Err(Failure::Race | Failure::Absent) if races < RACES => races += 1,
+                Err(Failure::Race | Failure::Absent) => {
                     return Err(SecretsError::Conflict {
                         secret: name.to_owned(),
                         namespace: self.namespace.clone(),
@@ -104,15 +115,26 @@ impl Reconciler {
     }
 
     async fn attempt(&self, name: &str, keys: &BTreeMap<String, Kind>) -> Result<Outcome, Failure> {
-        let found = self
-            .api
-            .get_opt(name)
-            .await
-            .map_err(|e| self.failure("get", name, e))?;
-        match found {
-            None => self.create(name, keys).await,
-            Some(object) => self.complete(name, keys, &object).await,
+        let request = self.requests.get(name, &GetParams::default());
+        match self.send("get", name, request).await {
+            Ok(object) => self.complete(name, keys, &object).await,
+            Err(Failure::Absent) => self.create(name, keys).await,
+            Err(failure) => Err(failure),
         }
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        verb: &'static str,
+        name: &str,
+        request: Result<Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<T, Failure> {
+        let request = request.map_err(|error| RequestError::Connection(Box::new(error)));
+        let answer = match request {
+            Ok(request) => kubernetes::send(&self.client, request, self.timeout).await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| self.failure(verb, name, error))
     }
 
     async fn create(&self, name: &str, keys: &BTreeMap<String, Kind>) -> Result<Outcome, Failure> {
@@ -128,10 +150,10 @@ impl Reconciler {
             "helm.sh/resource-policy".to_owned(),
             "keep".to_owned(),
         )]));
-        self.api
-            .create(&PostParams::default(), &object)
-            .await
-            .map_err(|e| self.failure("create", name, e))?;
+        let body = serde_json::to_vec(&object)
+            .map_err(|error| self.failure("create", name, RequestError::Connection(Box::new(error))))?;
+        let request = self.requests.create(&PostParams::default(), body);
+        let _: Object = self.send("create", name, request).await?;
         Ok(Outcome::Created(keys.keys().cloned().collect()))
     }
 
@@ -170,10 +192,10 @@ impl Reconciler {
             "metadata": {"resourceVersion": object.metadata.resource_version},
             "data": Self::values(name, missing.into_iter())?,
         });
-        self.api
-            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-            .await
-            .map_err(|e| self.failure("patch", name, e))?;
+        let request = self
+            .requests
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch));
+        let _: Object = self.send("patch", name, request).await?;
         Ok(Outcome::Added(names))
     }
 
@@ -192,52 +214,53 @@ impl Reconciler {
         .collect()
     }
 
-    fn failure(&self, verb: &'static str, name: &str, error: kube::Error) -> Failure {
+    fn failure(&self, verb: &'static str, name: &str, error: RequestError) -> Failure {
         let secret = name.to_owned();
         let namespace = self.namespace.clone();
-        let status = match error {
-            kube::Error::Api(status) => status,
-            error => {
-                return Failure::Outage(SecretsError::Unreachable {
+        let Status { code, message, .. } = match error {
+            RequestError::Status(status) => *status,
+            source => {
+                // Who answers so does not answer otherwise a moment later.
+                let failure = if matches!(source, RequestError::Answer(_)) {
+                    Failure::Final
+                } else {
+                    Failure::Outage
+                };
+                return failure(SecretsError::Unreachable {
                     verb,
                     secret,
                     namespace,
-                    source: Box::new(error),
+                    source,
                 });
             }
         };
-        let (code, message) = (status.code, status.message);
+        let refused = || SecretsError::Refused {
+            verb,
+            secret: name.to_owned(),
+            namespace: self.namespace.clone(),
+            code,
+            message: message.clone(),
+        };
         match code {
-            // Created in the meantime, changed in the meantime, or deleted between reading and adding.
-            409 => Failure::Race,
+            404 if verb == "get" => Failure::Absent,
+            // Deleted between reading and adding.
             404 if verb == "patch" => Failure::Race,
+            // Two that make something at once, and the count of the quota is behind for a moment.
+            409 if message.contains("resourcequotas") => Failure::Outage(refused()),
+            // Created or changed in the meantime.
+            409 => Failure::Race,
             401 => Failure::Final(SecretsError::Unauthorized { message }),
-            403 => {
-                // Kubernetes cannot restrict `create` by name: the object has none yet.
-                let name = Some(secret.as_str()).filter(|_| verb != "create");
-                let role = missing_rule(verb, "secrets", name);
-                Failure::Final(SecretsError::Forbidden {
+            code if is_outage(code) => Failure::Outage(refused()),
+            _ => match Refusal::of(&message, verb, name, &namespace) {
+                Some(cause) => Failure::Final(SecretsError::Forbidden {
                     verb,
                     secret,
                     namespace,
-                    role,
+                    cause,
                     message,
-                })
-            }
-            code if is_outage(code) => Failure::Outage(SecretsError::Refused {
-                verb,
-                secret,
-                namespace,
-                code,
-                message,
-            }),
-            _ => Failure::Final(SecretsError::Refused {
-                verb,
-                secret,
-                namespace,
-                code,
-                message,
-            }),
+                }),
+                None => Failure::Final(refused()),
+            },
         }
     }
 }

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use kube::Config;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::*;
+use crate::verbs::kubernetes::REQUEST_TIMEOUT;
 use crate::verbs::kubernetes::api_server::ApiServer;
 
 const NAMESPACE: &str = "cloud";
@@ -33,11 +36,16 @@ fn usual() -> Plan {
 
 /// Runs a plan and returns what would be printed, a line for each Secret.
 async fn lines(server: &ApiServer, plan: &Plan) -> Vec<String> {
-    let mut config = Config::new(server.url().parse().unwrap());
+    lines_from(&server.url(), plan, REQUEST_TIMEOUT).await
+}
+
+async fn lines_from(url: &str, plan: &Plan, timeout: Duration) -> Vec<String> {
+    let mut config = Config::new(url.parse().unwrap());
     config.default_namespace = NAMESPACE.to_owned();
     config.default_retry = false;
     let mut reconciler = Reconciler::new(config, None, plan.labels().clone()).unwrap();
     reconciler.pause = Duration::from_millis(1);
+    reconciler.timeout = timeout;
     let mut lines = Vec::new();
     for (name, keys) in plan.secrets() {
         lines.push(match reconciler.reconcile(name, keys).await {
@@ -237,36 +245,145 @@ async fn an_immutable_secret_is_named_with_what_it_lacks() {
     );
 }
 
+/// What the API server of Kubernetes 1.35 says for each cause, and the words that name it.
 #[tokio::test]
-async fn a_missing_right_is_named_as_the_rule_to_add() {
-    for (method, rule) in [
+async fn a_refusal_names_its_cause() {
+    let account = "User \"system:serviceaccount:cloud:opennebula-secrets\"";
+    for (method, status, message, words) in [
         (
             "GET",
+            403,
+            format!("secrets \"opennebula\" is forbidden: {account} cannot get resource \"secrets\" in API group \"\" in the namespace \"cloud\""),
             "resources: [secrets], resourceNames: [opennebula], verbs: [get]",
         ),
-        ("POST", "resources: [secrets], verbs: [create]"),
+        (
+            "POST",
+            403,
+            format!("secrets is forbidden: {account} cannot create resource \"secrets\" in API group \"\" in the namespace \"cloud\""),
+            "its Role lacks the rule apiGroups: [\"\"], resources: [secrets], verbs: [create]",
+        ),
+        (
+            "POST",
+            403,
+            "secrets \"opennebula\" is forbidden: exceeded quota: small, requested: count/secrets=1, used: count/secrets=5, limited: count/secrets=5".to_owned(),
+            "a ResourceQuota of the namespace does not allow it: raise count/secrets",
+        ),
+        (
+            "POST",
+            403,
+            "secrets \"opennebula\" is forbidden: failed quota: strict: must specify count/secrets".to_owned(),
+            "a ResourceQuota of the namespace does not allow it",
+        ),
+        (
+            "POST",
+            403,
+            "secrets \"opennebula\" is forbidden: unable to create new content in namespace cloud because it is being terminated".to_owned(),
+            "the namespace is being deleted: wait until it is gone",
+        ),
+        (
+            "POST",
+            404,
+            "namespaces \"cloud\" not found".to_owned(),
+            "the namespace does not exist: create it",
+        ),
+        (
+            "POST",
+            400,
+            "admission webhook \"labels.example.org\" denied the request: owner is missing".to_owned(),
+            "an admission policy of the cluster refuses it",
+        ),
+        (
+            "POST",
+            422,
+            "secrets \"opennebula\" is forbidden: ValidatingAdmissionPolicy 'owner' with binding 'all' denied request: owner is missing".to_owned(),
+            "an admission policy of the cluster refuses it",
+        ),
+        (
+            "POST",
+            403,
+            "no".to_owned(),
+            "cannot create Secret opennebula in namespace cloud: no (HTTP 403)",
+        ),
     ] {
         let server = ApiServer::start().await;
-        server.fail_always(method, 403, "secrets is forbidden");
+        server.fail_always(method, status, &message);
         let lines = lines(&server, &plan(&["opennebula/one-key=hex64"])).await;
         assert!(
-            lines[0].contains(rule) && lines[0].contains("secrets is forbidden"),
+            lines[0].contains(words) && lines[0].contains(&message),
+            "{words:?} is not in {lines:?}"
+        );
+        assert!(
+            words.contains("Role") || words.contains("resourceNames") || !lines[0].contains("Role lacks"),
             "{lines:?}"
         );
         assert!(
             server.requests().len() <= 2,
-            "a missing right is not tried again: {:?}",
+            "it is not tried again: {:?}",
             server.requests()
         );
     }
     let server = ApiServer::start().await;
     server.put(NAMESPACE, "opennebula", &[]);
-    server.fail_always("PATCH", 403, "secrets is forbidden");
+    server.fail_always(
+        "PATCH",
+        403,
+        "secrets \"opennebula\" is forbidden: User \"u\" cannot patch resource \"secrets\"",
+    );
     let lines = lines(&server, &plan(&["opennebula/one-key=hex64"])).await;
     assert!(
         lines[0].contains("resourceNames: [opennebula], verbs: [patch]"),
         "{lines:?}"
     );
+}
+
+#[tokio::test]
+async fn a_quota_that_is_counted_at_that_moment_is_tried_again() {
+    let server = ApiServer::start().await;
+    server.fail_times(
+        "POST",
+        409,
+        "Operation cannot be fulfilled on resourcequotas \"small\": the object has been modified",
+        3,
+    );
+    let lines = lines(&server, &plan(&["opennebula/one-key=hex64"])).await;
+    assert_eq!(lines, ["Secret opennebula: created with key one-key"]);
+}
+
+/// A server that never comes to an end of its answer, be it fast or slow.
+#[tokio::test]
+async fn an_endless_answer_is_an_error() {
+    let limit = Duration::from_millis(200);
+    for (pause, timeout, words) in [
+        (Duration::ZERO, REQUEST_TIMEOUT, "longer than 4 MiB"),
+        (limit / 5, limit, "no whole answer within 0.2 s"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    let _ = stream.read(&mut request).await;
+                    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+                    let mut sent = stream.write_all(head.as_bytes()).await;
+                    let chunk = format!("{:x}\r\n{}\r\n", 65536, " ".repeat(65536));
+                    while sent.is_ok() {
+                        tokio::time::sleep(pause).await;
+                        let part = if pause.is_zero() {
+                            chunk.as_str()
+                        } else {
+                            "1\r\n \r\n"
+                        };
+                        sent = stream.write_all(part.as_bytes()).await;
+                    }
+                });
+            }
+        });
+        let lines = lines_from(&url, &plan(&["opennebula/one-key=hex64"]), timeout).await;
+        serving.abort();
+        assert!(lines[0].contains(words), "{words:?} is not in {lines:?}");
+    }
 }
 
 #[tokio::test]
@@ -284,7 +401,7 @@ async fn an_api_that_is_not_there_is_an_error_that_says_so() {
     server.stop().await;
     let lines = lines(&server, &plan(&["opennebula/one-key=hex64"])).await;
     assert!(
-        lines[0].starts_with("cannot get Secret opennebula in namespace cloud: no answer"),
+        lines[0].starts_with("cannot get Secret opennebula in namespace cloud: no usable answer"),
         "{lines:?}"
     );
     assert!(lines[0].contains("refused"), "{lines:?}");
