@@ -169,6 +169,13 @@ pub(crate) fn zone(oid: i64, name: &str, endpoint: &str) -> Element {
         .with(Element::new("SERVER_POOL"))
 }
 
+/// An object with nothing but a name and an owner.
+pub(crate) fn plain(kind: Kind, oid: i64, owner: &Owner, name: &str) -> Element {
+    owned(kind.root, oid, owner, name)
+        .with(permissions(1))
+        .with(Element::new("TEMPLATE"))
+}
+
 /// A datastore that was not monitored yet.
 pub(crate) fn datastore(oid: i64, owner: &Owner, name: &str, base: &str, template: &Template) -> Element {
     let kind = template.get("TYPE").unwrap_or("IMAGE_DS");

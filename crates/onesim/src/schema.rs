@@ -19,6 +19,11 @@ fn table(name: &str, columns: &str) -> String {
     format!("CREATE TABLE IF NOT EXISTS {name} ({columns})")
 }
 
+/// A table that must not exist: the real daemon makes these without a condition (7.0.2, `src/nebula/SystemDB.cc`).
+fn new_table(name: &str, columns: &str) -> String {
+    format!("CREATE TABLE {name} ({columns})")
+}
+
 /// Local tables, stage 1.
 fn local_tables() -> Vec<String> {
     vec![
@@ -88,11 +93,11 @@ fn local_tables() -> Vec<String> {
             "plan_pool",
             "cid INTEGER PRIMARY KEY, state INTEGER, body MEDIUMTEXT",
         ),
-        table(
+        new_table(
             "pool_control",
             "tablename VARCHAR(32) PRIMARY KEY, last_oid BIGINT UNSIGNED",
         ),
-        table(
+        new_table(
             "local_db_versioning",
             "oid INTEGER PRIMARY KEY, version VARCHAR(256), timestamp INTEGER, comment VARCHAR(256), is_slave BOOLEAN",
         ),
@@ -116,14 +121,15 @@ fn shared_tables() -> Vec<String> {
         pool("vdc_pool", ", UNIQUE(name)"),
         pool("marketplace_pool", ""),
         pool("marketplaceapp_pool", ", UNIQUE(name,uid)"),
-        table(
+        new_table(
             "db_versioning",
             "oid INTEGER PRIMARY KEY, version VARCHAR(256), timestamp INTEGER, comment VARCHAR(256)",
         ),
     ]
 }
 
-/// The table of log records, made before the others.
+/// The table of log records, made before the others. Its indexes can be made once: a bootstrap that was interrupted here
+/// fails for good, as the real one does (7.0.2, `src/sql/LogDB.cc`).
 pub(crate) fn bootstrap_log(db: &Db) -> Result<(), DbError> {
     db.run(
         &table(
@@ -132,10 +138,12 @@ pub(crate) fn bootstrap_log(db: &Db) -> Result<(), DbError> {
              fed_index BIGINT UNSIGNED, applied BOOLEAN",
         ),
         &[],
-    )
+    )?;
+    db.run("CREATE INDEX fed_index_idx on logdb (fed_index)", &[])?;
+    db.run("CREATE INDEX applied_idx on logdb (applied)", &[])
 }
 
-/// Stage 1 with its version row and the default quotas.
+/// Stage 1 with its version row.
 pub(crate) fn bootstrap_local(db: &Db, release: &Release) -> Result<(), DbError> {
     for statement in local_tables() {
         db.run(&statement, &[])?;
@@ -143,17 +151,7 @@ pub(crate) fn bootstrap_local(db: &Db, release: &Release) -> Result<(), DbError>
     db.run(
         "INSERT INTO local_db_versioning (oid, version, timestamp, comment, is_slave) VALUES (0, ?, ?, ?, 0)",
         &[release.schema(), &clock::now().to_string(), &comment(release)],
-    )?;
-    for name in ["DEFAULT_USER_QUOTAS", "DEFAULT_GROUP_QUOTAS"] {
-        let body = format!(
-            "<{name}><DATASTORE_QUOTA></DATASTORE_QUOTA><NETWORK_QUOTA></NETWORK_QUOTA><VM_QUOTA></VM_QUOTA><IMAGE_QUOTA></IMAGE_QUOTA></{name}>"
-        );
-        db.run(
-            "INSERT INTO system_attributes (name, body) VALUES (?, ?)",
-            &[name, &body],
-        )?;
-    }
-    Ok(())
+    )
 }
 
 /// Stage 2 with its version row.

@@ -46,17 +46,21 @@ impl Store {
             .collect())
     }
 
-    /// The next id of a pool; the real daemon keeps the last one in `pool_control`.
-    pub(crate) fn next_id(&self, kind: Kind) -> Result<i64, DbError> {
-        let rows = self.db.query(
-            "SELECT last_oid FROM pool_control WHERE tablename = ?",
-            &[kind.table],
-        )?;
-        let last: Option<i64> = rows
+    /// The last id of a pool, which the real daemon keeps in `pool_control`; -1 before the first.
+    pub(crate) fn last_id(&self, table: &str) -> Result<i64, DbError> {
+        let rows = self
+            .db
+            .query("SELECT last_oid FROM pool_control WHERE tablename = ?", &[table])?;
+        Ok(rows
             .first()
             .and_then(|row| row.first())
-            .and_then(|oid| oid.parse().ok());
-        let next = last.map_or(0, |last| last + 1);
+            .and_then(|oid| oid.parse().ok())
+            .unwrap_or(-1))
+    }
+
+    /// The next id of a pool.
+    pub(crate) fn next_id(&self, kind: Kind) -> Result<i64, DbError> {
+        let next = self.last_id(kind.table)? + 1;
         self.set_last_id(kind, next)?;
         Ok(next)
     }

@@ -13,7 +13,7 @@ use super::{check_version, make_auth_directory, random_hex};
 use crate::config::Config;
 use crate::db::{Db, DbError};
 use crate::log::Log;
-use crate::objects::{self, CLUSTER, DATASTORE, GROUP, Owner, USER, ZONE};
+use crate::objects::{self, CLUSTER, DATASTORE, GROUP, MARKET, Owner, SECURITY_GROUP, USER, VDC, ZONE};
 use crate::place::{Place, home_of};
 use crate::release::Release;
 use crate::schema;
@@ -50,7 +50,8 @@ pub(crate) fn tables(
     Ok(())
 }
 
-/// Fills the pools that are empty.
+/// Fills the pools whose last id is -1, each alone and its last id at the end, as the real daemon does (7.0.2,
+/// `src/group/GroupPool.cc` and its like): one that was interrupted in between is never completed.
 pub(crate) fn pools(
     store: &Store,
     place: &Place,
@@ -59,42 +60,97 @@ pub(crate) fn pools(
     log: &Log,
 ) -> Result<(), String> {
     let failed = |_: DbError| "Error Initializing OpenNebula pools".to_owned();
-    let exists = |kind| store.get(kind, 0).map(|found| found.is_some()).map_err(failed);
-    if !exists(CLUSTER)? {
-        insert(store, CLUSTER, &objects::cluster(0, "default", &[0, 1, 2]), 99).map_err(failed)?;
+    let is_new = |kind: objects::Kind| store.last_id(kind.table).map(|last| last == -1).map_err(failed);
+    if store.last_id("acl").map_err(failed)? == -1 {
+        for rule in 0..3 {
+            acl_rule(store, rule).map_err(failed)?;
+        }
     }
-    if !exists(GROUP)? {
-        insert(store, GROUP, &objects::group(0, "oneadmin", &[0, 1]), 1).map_err(failed)?;
-        insert(store, GROUP, &objects::group(1, "users", &[]), 99).map_err(failed)?;
+    if is_new(CLUSTER)? {
+        insert(store, CLUSTER, &objects::cluster(0, "default", &[])).map_err(failed)?;
+        store.set_last_id(CLUSTER, LAST_RESERVED).map_err(failed)?;
+    }
+    if is_new(GROUP)? {
+        for (oid, name, users) in [(0, "oneadmin", &[0, 1][..]), (1, "users", &[])] {
+            insert(store, GROUP, &objects::group(oid, name, users)).map_err(failed)?;
+            store
+                .db
+                .run(
+                    "INSERT INTO group_quotas (group_oid, body) VALUES (?, '')",
+                    &[&oid.to_string()],
+                )
+                .map_err(failed)?;
+        }
+        store.set_last_id(GROUP, LAST_RESERVED).map_err(failed)?;
     }
     let oneadmin = match store.get(USER, 0).map_err(failed)? {
         Some(user) => user.text_at(&["NAME"]).to_owned(),
         None => users(store, place, release, log)?,
     };
-    if !exists(ZONE)? {
-        // The endpoint is the real daemon's default; it is not changed by PORT.
-        insert(
-            store,
-            ZONE,
-            &objects::zone(0, "OpenNebula", "http://localhost:2633/RPC2"),
-            99,
-        )
-        .map_err(failed)?;
-    }
-    if !exists(DATASTORE)? {
+    if is_new(DATASTORE)? {
         datastores(store, config, &oneadmin).map_err(failed)?;
     }
-    Ok(())
+    if is_new(ZONE)? {
+        // The endpoint is the real daemon's default; it is not changed by PORT.
+        let zone = objects::zone(0, "OpenNebula", "http://localhost:2633/RPC2");
+        insert(store, ZONE, &zone).map_err(failed)?;
+        store.set_last_id(ZONE, LAST_RESERVED).map_err(failed)?;
+    }
+    let owner = Owner::oneadmin(&oneadmin);
+    for (kind, names) in [
+        (VDC, &["default"][..]),
+        (SECURITY_GROUP, &["default"]),
+        (MARKET, &["OpenNebula Public", "Linux Containers"]),
+    ] {
+        if is_new(kind)? {
+            for (oid, name) in (0..).zip(names) {
+                insert(store, kind, &objects::plain(kind, oid, &owner, name)).map_err(failed)?;
+            }
+            // Users of the default VDC may use the default cluster's hosts, datastores and networks.
+            for rule in (3..6).filter(|_| kind == VDC) {
+                acl_rule(store, rule).map_err(failed)?;
+            }
+            store.set_last_id(kind, LAST_RESERVED).map_err(failed)?;
+        }
+    }
+    default_quotas(store).map_err(failed)
 }
 
-fn insert(
-    store: &Store,
-    kind: objects::Kind,
-    body: &crate::xml::Element,
-    last_id: i64,
-) -> Result<(), DbError> {
+/// Ids of users' own clusters, groups, datastores and their like start after this one.
+const LAST_RESERVED: i64 = 99;
+
+fn insert(store: &Store, kind: objects::Kind, body: &crate::xml::Element) -> Result<(), DbError> {
     store.insert(kind, body)?;
-    store.set_last_id(kind, last_id)
+    let oid = body.number_at(&["ID"]).unwrap_or_default();
+    store.set_last_id(kind, oid)
+}
+
+/// One of the rules of the access control list; what it says is not simulated.
+fn acl_rule(store: &Store, oid: i64) -> Result<(), DbError> {
+    let oid = oid.to_string();
+    store.db.run(
+        "INSERT INTO acl (oid, userset, resource, rights, zone) VALUES (?, ?, 0, 1, 0)",
+        &[&oid, &oid],
+    )?;
+    store.db.run(
+        "REPLACE INTO pool_control (tablename, last_oid) VALUES ('acl', ?)",
+        &[&oid],
+    )
+}
+
+/// The quotas of whoever has none of their own; made when they are first looked for.
+fn default_quotas(store: &Store) -> Result<(), DbError> {
+    for name in ["DEFAULT_USER_QUOTAS", "DEFAULT_GROUP_QUOTAS"] {
+        if store.system_attribute(name)?.is_some() {
+            continue;
+        }
+        let body = objects::with_quotas(crate::xml::Element::new(name)).render();
+        store.db.run(
+            "INSERT INTO system_attributes (name, body) VALUES (?, ?)",
+            &[name, &body],
+        )?;
+    }
+    Ok(())
 }
 
 /// `one_auth` as the daemon looks for it: `$ONE_AUTH`, else the home directory of its user.
@@ -146,13 +202,13 @@ fn users(store: &Store, place: &Place, release: &Release, log: &Log) -> Result<S
             .and_then(|mut out| writeln!(out, "serveradmin:{secret}"))
             .map_err(|_| refuse(format!("Could not create configuration file {}", path.display())))?;
     }
-    let add = |oid: i64, name: &str, password: &str, driver: &str, last: i64| {
+    let add = |oid: i64, name: &str, password: &str, driver: &str| {
         let body = objects::user(oid, name, password, driver, &[0], &random_hex());
-        insert(store, USER, &body, last)
+        insert(store, USER, &body)
     };
-    add(0, name, &sha256(password), "core", 0)
+    add(0, name, &sha256(password), "core")
         .map_err(|e| refuse(format!("Error creating oneadmin user: {e}")))?;
-    add(1, "serveradmin", &sha256(&secret), "server_cipher", 1)
+    add(1, "serveradmin", &sha256(&secret), "server_cipher")
         .map_err(|e| refuse(format!("Error creating server_admin user: {e}")))?;
     Ok(name.to_owned())
 }
@@ -178,15 +234,19 @@ fn datastores(store: &Store, config: &Config, oneadmin: &str) -> Result<(), DbEr
             .attributes
             .push(("TM_MAD".to_owned(), Value::Single("local".to_owned())));
         let template = with_driver_attributes(&template, config);
-        // The user's own datastores start at 100.
         insert(
             store,
             DATASTORE,
             &objects::datastore(oid, &owner, name, base, &template),
-            99,
+        )?;
+        let ids: Vec<i64> = (0..=oid).collect();
+        store.update(CLUSTER, &objects::cluster(0, "default", &ids))?;
+        store.db.run(
+            "INSERT INTO cluster_datastore_relation (cid, oid) VALUES (0, ?)",
+            &[&oid.to_string()],
         )?;
     }
-    Ok(())
+    store.set_last_id(DATASTORE, LAST_RESERVED)
 }
 
 /// The template of a datastore with what its transfer driver says in `TM_MAD_CONF`.
