@@ -3,6 +3,7 @@
 mod clock;
 mod credentials;
 mod database;
+mod first_start;
 mod host_copy;
 mod keys;
 mod kills;
@@ -49,6 +50,11 @@ pub(crate) const ALL: &[Fault] = &[
         "kill-pid1",
         "kill -9 of onepod: the container ends; started again in the same pod, same data",
         kills::pid1,
+    ),
+    fault(
+        "kill-first-start",
+        "container, oned or database killed somewhere in the first start on an empty database: a complete cloud",
+        first_start::killed,
     ),
     fault(
         "stale-lock",

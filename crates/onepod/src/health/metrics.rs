@@ -252,7 +252,7 @@ impl Scrape {
         let held = database.lock == DatabaseLock::Held;
         out.gauge(
             "onepod_database_lock_held",
-            "1 while the lock is held that keeps other front-ends off the database.",
+            "1 while the lease is held that keeps other front-ends off the database.",
             [(vec![], u64::from(held))],
         )?;
         out.gauge(

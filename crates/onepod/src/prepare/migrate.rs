@@ -102,7 +102,10 @@ impl Work<'_> {
             }
             _ => 0,
         };
-        let last = marker.and_then(|marker| marker.last).unwrap_or_default();
+        let (before, last) = match marker {
+            Some(marker) => (Some(marker.dump), marker.last.unwrap_or_default()),
+            None => (None, String::new()),
+        };
         if failures >= MOST_FAILURES {
             return Err(MigrateError::GivenUp {
                 place: self.place.clone(),
@@ -120,7 +123,8 @@ impl Work<'_> {
                 if failures == 1 { "once".to_owned() } else { format!("{failures} times") }
             ));
         }
-        self.migrate(found, needed, bytes, failures).await
+        self.migrate(found, needed, bytes, failures, before.as_deref())
+            .await
     }
 
     /// Restores the dump of a migration that was cut off.
@@ -150,13 +154,14 @@ impl Work<'_> {
         Ok(class)
     }
 
-    /// Dumps and migrates.
+    /// Dumps and migrates. `before` is the dump of an attempt that has failed.
     async fn migrate(
         &self,
         found: &Versions,
         needed: &Versions,
         bytes: u64,
         failures: u32,
+        before: Option<&Path>,
     ) -> Result<Class, MigrateError> {
         files::directory(&self.paths.dumps(), 0o700)?;
         self.room(found, needed, bytes)?;
@@ -164,6 +169,12 @@ impl Work<'_> {
         let tool = Onedb::new(self.settings, self.paths, self.tools)?;
         let file = dump::path(self.paths, found, needed);
         self.dump(&tool, &file, bytes).await?;
+        // The dump of the attempt before has the same contents: failures must not push older dumps out.
+        if let Some(before) =
+            before.filter(|before| *before != file && before.starts_with(self.paths.dumps()))
+        {
+            let _ = fs::remove_file(before);
+        }
         let mut marker = Marker {
             database: self.place.clone(),
             from: found.to_string(),
@@ -198,7 +209,6 @@ impl Work<'_> {
                 marker.failures += 1;
                 marker.state = State::Restored;
                 marker.save(self.paths)?;
-                self.prune(&file)?;
                 Err(MigrateError::Failed {
                     place: self.place.clone(),
                     from: marker.from,

@@ -29,9 +29,12 @@ const KEPT: usize = 20;
 /// How many of these are lines of errors that later lines do not displace.
 const KEPT_ERRORS: usize = 10;
 
-/// A record that is no warning and no error is shortened to its first line if it has more lines than this: oned prints its
-/// whole configuration at its start.
+/// A record with more lines than this is shortened: oned prints its whole configuration at its start, and the cause of a
+/// failure stands before its backtrace.
 const LONGEST_KEPT_RECORD: usize = 5;
+
+/// How many lines of a shortened warning or error are kept. Of others it is the first.
+const KEPT_OF_ERROR: usize = 3;
 
 /// How much of a kept line is kept, in bytes.
 const KEPT_LENGTH: usize = 1024;
@@ -101,12 +104,15 @@ impl Tail {
     fn push_record(lines: &mut VecDeque<KeptLine>, severity: Severity, message: &[u8]) {
         let is_error = severity == Severity::Error;
         let count = message.split(|byte| *byte == b'\n').count();
-        let shortened = count > LONGEST_KEPT_RECORD && matches!(severity, Severity::Info | Severity::Debug);
-        let taken = if shortened { 1 } else { count };
+        let taken = match severity {
+            _ if count <= LONGEST_KEPT_RECORD => count,
+            Severity::Info | Severity::Debug => 1,
+            _ => KEPT_OF_ERROR,
+        };
         for line in message.split(|byte| *byte == b'\n').take(taken) {
             Self::push(lines, line, is_error);
         }
-        if shortened {
+        if taken < count {
             Self::push(lines, format!("[{} more lines]", count - taken).as_bytes(), false);
         }
     }
@@ -371,6 +377,17 @@ mod tests {
             ]
         );
         assert_eq!(tail.last().as_deref(), Some("Error bootstrapping database."));
+    }
+
+    #[test]
+    fn the_cause_of_a_failure_stays_before_a_long_backtrace() {
+        let trace = format!(
+            "undefined method 'x' for nil{}",
+            "\n    from /usr/lib/one/ruby/a.rb:7:in 'b'".repeat(60)
+        );
+        let lines = tail(&[(Severity::Info, "> Running migrators"), (Severity::Error, &trace)]).lines();
+        assert_eq!(lines[1], "undefined method 'x' for nil");
+        assert_eq!(lines.last().unwrap(), "[58 more lines]");
     }
 
     #[test]

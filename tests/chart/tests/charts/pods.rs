@@ -98,12 +98,12 @@ fn the_front_end_writes_only_where_something_is_mounted() {
 }
 
 #[test]
-fn a_database_that_is_away_for_long_restarts_nothing() {
+fn a_start_that_waits_or_migrates_is_never_ended_by_a_probe() {
     let objects = render(&json!({}));
     let container = front_end(&objects);
     let startup = &container["startupProbe"];
-    let patience = startup["periodSeconds"].as_u64().unwrap() * startup["failureThreshold"].as_u64().unwrap();
-    assert!(patience >= 15 * 60, "{patience} s");
+    // The largest number that Kubernetes takes: more seconds than a migration can need.
+    assert_eq!(startup["failureThreshold"], i32::MAX);
     let paths = ["startupProbe", "readinessProbe", "livenessProbe"]
         .map(|probe| container[probe]["httpGet"]["path"].clone());
     assert_eq!(paths, ["/startupz", "/readyz", "/livez"]);

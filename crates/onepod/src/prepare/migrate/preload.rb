@@ -24,7 +24,11 @@ module OnepodLogin
             raise 'this onedb calls the database client in a way that onepod does not know'
         end
 
-        super(line.sub(login) { " --defaults-file=#{OPTIONS} " })
+        options = " --defaults-file=#{OPTIONS} "
+        # One view of all tables without locking any: the lease of the database is renewed meanwhile, and is none of a dump's.
+        options += "--single-transaction --ignore-table=#{@db_name}.onepod_lease " if line.start_with?('mysqldump ')
+
+        super(line.sub(login) { options })
     end
 
     private
