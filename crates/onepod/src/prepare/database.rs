@@ -207,8 +207,10 @@ impl Found {
                 .map_err(|cause| self.bootstrap_error(paths, cause))?;
             self.class = Class::Empty;
             self.tables.clear();
+            // A file was moved aside with its mark.
+            self.mark = None;
         }
-        if self.class == Class::Empty {
+        if self.class == Class::Empty && self.mark != Some(Mark::Begun) {
             mark(&self.settings, paths, Mark::Begun)
                 .await
                 .map_err(|cause| self.bootstrap_error(paths, cause))?;

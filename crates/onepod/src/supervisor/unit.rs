@@ -340,7 +340,10 @@ impl Supervised {
 
     /// Its last lines as they follow that reason in the message that the pod leaves behind.
     pub(super) fn last_lines(&self) -> String {
-        let mut text = String::new();
+        let mut text = self
+            .last_line()
+            .map(|line| format!("; its last line: {line}"))
+            .unwrap_or_default();
         let mut room = LAST_LINES;
         let mut lines: Vec<&str> = Vec::new();
         for line in self.last_lines.iter().rev() {

@@ -43,7 +43,7 @@ fn a_reader_that_does_not_read_blocks_no_service_and_hears_how_much_it_missed() 
         "{came} came, {reported} reported"
     );
     assert!(
-        output.contains("all services have gone"),
+        output.contains("all services stopped"),
         "lines flow again after the gap"
     );
 }

@@ -41,7 +41,7 @@ fn a_killed_service_gets_a_successor_and_leaves_no_process_behind() {
 #[test]
 fn a_service_that_keeps_failing_is_told_of_everywhere_and_does_not_end_the_pod() {
     let pod = Services::new()
-        .script("bad", "echo first words; echo last words >&2; exit 7", "")
+        .script("bad", "echo first words; echo last words; exit 7", "")
         .good("good", "")
         .start();
     until("three ends", || {

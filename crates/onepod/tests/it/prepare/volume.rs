@@ -21,6 +21,19 @@ fn sqlite(front: &Front, statements: &[impl AsRef<str>]) {
     }
 }
 
+/// The tables of the database.
+fn tables(front: &Front) -> Vec<String> {
+    let connection = rusqlite::Connection::open(front.paths.sqlite()).unwrap();
+    let mut names = connection
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        .unwrap();
+    names
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<rusqlite::Result<_>>()
+        .unwrap()
+}
+
 #[tokio::test]
 async fn a_fresh_volume_gets_all_that_oned_needs_and_no_service_credentials() {
     let front = Front::new();
@@ -71,7 +84,11 @@ async fn a_fresh_volume_gets_all_that_oned_needs_and_no_service_credentials() {
     }
     assert!(front.paths.log().is_dir());
     assert!(front.paths.etc_one().join("schedulers/rank.conf").is_file());
-    assert!(!front.paths.sqlite().exists(), "the database is oned's to make");
+    assert_eq!(
+        tables(&front),
+        ["onepod_bootstrap"],
+        "the database is oned's to make, and only what tells of its beginning is there"
+    );
 }
 
 #[tokio::test]
@@ -134,18 +151,37 @@ async fn old_configuration_does_not_survive() {
 
 // The state that a kill in the middle of oned's first start leaves, and at which oned gives up for ever.
 #[tokio::test]
-async fn a_bootstrap_that_was_cut_off_is_made_possible_again() {
+async fn a_bootstrap_that_was_cut_off_is_begun_again() {
     let front = Front::new();
+    front.prepare(&[]).await.unwrap();
     front.volume(".one/one_auth", "oneadmin:kept\n");
     front.volume(".one/one_key", &"0f".repeat(32));
     front.volume(".one/sunstone_auth", "serveradmin:half\n");
     sqlite(&front, &[TABLE]);
-    let database = fs::read(front.paths.sqlite()).unwrap();
     let stages = front.prepare(&[]).await.unwrap();
     assert!(!front.exists(".one/sunstone_auth"));
     assert!(notes(&stages).contains("sunstone_auth"), "{}", notes(&stages));
+    assert!(
+        notes(&stages).contains("is emptied and begun again"),
+        "{}",
+        notes(&stages)
+    );
+    assert_eq!(tables(&front), ["onepod_bootstrap"]);
+    assert!(front.exists("one.db.incomplete"), "nothing is deleted");
     assert_eq!(front.text(".one/one_auth"), "oneadmin:kept\n");
     assert_eq!(front.text(".one/one_key"), "0f".repeat(32));
+}
+
+// Somebody else's half of a bootstrap is not ours to remove.
+#[tokio::test]
+async fn a_bootstrap_that_began_elsewhere_is_refused() {
+    let front = Front::new();
+    sqlite(&front, &[TABLE]);
+    let database = fs::read(front.paths.sqlite()).unwrap();
+    let error = front.prepare(&[]).await.unwrap_err().to_string();
+    for part in ["no user 0", "was not empty when", "one.db away"] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
     assert_eq!(fs::read(front.paths.sqlite()).unwrap(), database);
 }
 
