@@ -402,7 +402,9 @@ fn whoever_asks_for_pages_holds_up_no_probe() {
         slowest = slowest.max(asked.elapsed());
     }
     stop.store(true, Ordering::Relaxed);
-    askers.into_iter().for_each(|asker| asker.join().unwrap());
+    for asker in askers {
+        asker.join().unwrap();
+    }
     println!("/livez beside /metrics: {slowest:?} at most");
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     assert_eq!(pod.stop().0, 0);

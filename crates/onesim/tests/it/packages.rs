@@ -136,23 +136,6 @@ fn the_repository_is_signed_and_holds_the_vendors_names_and_paths() {
     }
     assert!(!all.contains("/.one/"), "no credentials in a package");
 
-    // The migrators are a package of their own, on which no other depends.
-    let migrators = |name: &str| {
-        let deb = root.join(format!("pool/opennebula/{name}_7.0.0-1_amd64.deb"));
-        output("dpkg-deb", &["-c", deb.to_str().unwrap()])
-            .matches("_to_7.0.0.rb")
-            .count()
-    };
-    assert_eq!(
-        (migrators("opennebula-migration"), migrators("opennebula")),
-        (2, 0)
-    );
-    assert!(
-        !index
-            .lines()
-            .any(|line| line.starts_with("Depends: ") && line.contains("opennebula-migration"))
-    );
-
     // dpkg cannot configure a package whose configuration files name a directory.
     let deb = root.join("pool/opennebula/opennebula_7.0.0-1_amd64.deb");
     let conffiles = output("dpkg-deb", &["-I", deb.to_str().unwrap(), "conffiles"]);
@@ -176,6 +159,29 @@ fn the_repository_is_signed_and_holds_the_vendors_names_and_paths() {
     ] {
         assert_eq!(all.matches(path).count(), 1, "{path:?}");
     }
+}
+
+#[test]
+fn the_migrators_are_a_package_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    make(directory.path());
+    let root = directory.path().join("repo/7.0.0/Ubuntu/24.04");
+    let index = fs::read_to_string(root.join("dists/stable/opennebula/binary-amd64/Packages")).unwrap();
+    let migrators = |name: &str| {
+        let deb = root.join(format!("pool/opennebula/{name}_7.0.0-1_amd64.deb"));
+        output("dpkg-deb", &["-c", deb.to_str().unwrap()])
+            .matches("_to_7.0.0.rb")
+            .count()
+    };
+    assert_eq!(
+        (migrators("opennebula-migration"), migrators("opennebula")),
+        (2, 0)
+    );
+    assert!(
+        !index
+            .lines()
+            .any(|line| line.starts_with("Depends: ") && line.contains("opennebula-migration"))
+    );
 }
 
 #[test]

@@ -102,17 +102,6 @@ pub(super) fn definition(name: &str, config: &Value) -> Option<Definition> {
         ),
         "address" => ("host name or address", text("^[-A-Za-z0-9.:]*$")),
         "hostname" => ("host name", text("^[-A-Za-z0-9.]*$")),
-        "ingressHost" => ("host name, may begin with *", text(INGRESS_HOST)),
-        "ingressHosts" => (
-            "list of host names",
-            json!({"type": "array", "items": text(INGRESS_HOST)}),
-        ),
-        "ingressTls" => (
-            "list of hosts and secretName",
-            json!({"type": "array", "items": closed(&json!({
-                "hosts": {"type": "array", "items": text(INGRESS_HOST)}, "secretName": {"type": "string"},
-            }))}),
-        ),
         "databaseHost" => ("host name or address", text("^[-A-Za-z0-9.:_]*$")),
         "databaseName" => (
             "name of a database",
@@ -196,6 +185,25 @@ pub(super) fn definition(name: &str, config: &Value) -> Option<Definition> {
             }),
         ),
         "config" => ("map", config.clone()),
+        _ => return of_ingress(name),
+    };
+    Some(Definition { words, schema })
+}
+
+/// What may stand in values of an Ingress.
+fn of_ingress(name: &str) -> Option<Definition> {
+    let (words, schema) = match name {
+        "ingressHost" => ("host name, may begin with *", text(INGRESS_HOST)),
+        "ingressHosts" => (
+            "list of host names",
+            json!({"type": "array", "items": text(INGRESS_HOST)}),
+        ),
+        "ingressTls" => (
+            "list of hosts and secretName",
+            json!({"type": "array", "items": closed(&json!({
+                "hosts": {"type": "array", "items": text(INGRESS_HOST)}, "secretName": {"type": "string"},
+            }))}),
+        ),
         _ => return None,
     };
     Some(Definition { words, schema })

@@ -127,9 +127,10 @@ pub(crate) fn admit(class: &Class, settings: &Settings, paths: &Paths) -> Result
             }),
             None => Ok(()),
         },
-        Class::Incomplete { repeatable: true, .. } => Ok(()),
         Class::Incomplete {
-            missing, of_a_user, ..
+            repeatable: false,
+            missing,
+            of_a_user,
         } => Err(DatabaseError::Incomplete {
             next: match settings.database() {
                 Database::Sqlite => format!(
@@ -150,7 +151,11 @@ pub(crate) fn admit(class: &Class, settings: &Settings, paths: &Paths) -> Result
             ),
         }),
         Class::Charset(charsets) => Err(wrong_charset(charsets, place, settings)),
-        Class::Empty | Class::Current(_) | Class::Unverified(_) | Class::Unknown(_) => Ok(()),
+        Class::Empty
+        | Class::Incomplete { repeatable: true, .. }
+        | Class::Current(_)
+        | Class::Unverified(_)
+        | Class::Unknown(_) => Ok(()),
     }
 }
 

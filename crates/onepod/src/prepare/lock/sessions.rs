@@ -10,7 +10,7 @@ use crate::settings::MySql;
 
 /// A session that has not sent a statement for this long is taken for one that a dead machine has left, or a person has
 /// forgotten. oned with nothing to do asks its database every 15 s or more often (`MANAGER_TIMER`).
-pub(super) const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_mins(1);
 
 /// A session of somebody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
