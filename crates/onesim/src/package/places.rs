@@ -31,11 +31,11 @@ pub(super) fn of(release: &str) -> impl Iterator<Item = PlacedFile> {
 }
 
 fn file(folder: &str, name: &str, is_program: bool) -> PlacedFile {
-    let is_yaml = name.ends_with(".yaml") || folder == "/etc/one/auth";
-    let content = match name {
+    let content = match name.rsplit_once('.') {
         _ if is_program => PROGRAM,
-        _ if is_yaml => YAML,
-        _ if name.ends_with(".rb") => RUBY,
+        _ if folder == "/etc/one/auth" => YAML,
+        Some((_, "yaml")) => YAML,
+        Some((_, "rb")) => RUBY,
         _ => TEXT,
     };
     PlacedFile {
