@@ -68,7 +68,7 @@ pub(crate) const ALL: &[Fault] = &[
     ),
     fault(
         "database-hangs",
-        "the database stops answering: not ready with the reason, alive, same oned; asked to stop meanwhile: exit 0; same data",
+        "the database stops answering: not ready with the reason, alive, oned started again once it has no lease; asked to stop meanwhile: exit 0; same data",
         database::hangs,
     ),
     fault(

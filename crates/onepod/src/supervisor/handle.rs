@@ -26,6 +26,7 @@ pub(crate) enum Command {
     RunTask { name: String, reply: Reply },
     Leader(bool),
     Fence(bool),
+    BootstrapComplete,
     ShutDown(String),
 }
 
@@ -97,6 +98,11 @@ impl Handle {
     /// Says whether this front-end cannot renew the lease of its database: what writes to it is killed at once then.
     pub fn set_fenced(&self, fenced: bool) {
         let _ = self.commands.send(Command::Fence(fenced));
+    }
+
+    /// Says that oned's first start on its database is complete.
+    pub fn set_bootstrap_complete(&self) {
+        let _ = self.commands.send(Command::BootstrapComplete);
     }
 
     /// Stops everything in order and ends the pod as failed, with this reason.

@@ -164,6 +164,11 @@ impl Machine {
             Event::Restart(index) if self.phase == Phase::Running => actions.extend(self.restart(index)),
             Event::Leader(leads) => self.lead(leads),
             Event::Fence(fenced) => self.fence(fenced),
+            Event::BootstrapComplete => {
+                for unit in &mut self.units {
+                    unit.spec.max_failures = LAST_END;
+                }
+            }
             Event::Stop => self.stop(now.saturating_add(self.stop_within)),
             Event::StopNow => self.stop(now),
             Event::Begin | Event::Restart(_) | Event::Tick => {}

@@ -28,6 +28,7 @@ impl Supervisor {
         match command {
             Command::Leader(leads) => self.lead(leads),
             Command::Fence(fenced) => self.step(Event::Fence(fenced)),
+            Command::BootstrapComplete => self.step(Event::BootstrapComplete),
             Command::ShutDown(reason) => self.end_because(&reason),
             Command::Restart { name, reply } => {
                 let asked = self.find(&name).and_then(|unit| self.restart(unit));

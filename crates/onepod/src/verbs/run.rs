@@ -291,13 +291,15 @@ impl Pod {
     fn watch(&mut self, oned: Endpoint, settings: Settings) -> JoinSet<()> {
         let (paths, board, handle) = (&self.means.paths, &self.means.board, &self.handle);
         let bootstrapping = Arc::clone(&self.bootstrapping);
-        let (at, of) = (paths.clone(), settings.clone());
+        let (at, of, to) = (paths.clone(), settings.clone(), handle.clone());
         let confirm = move || {
             let (bootstrapping, paths, settings) = (Arc::clone(&bootstrapping), at.clone(), of.clone());
+            let handle = to.clone();
             async move {
                 if bootstrapping.load(Ordering::Relaxed) {
                     prepare::confirm_bootstrap(&settings, &paths).await?;
                     bootstrapping.store(false, Ordering::Relaxed);
+                    handle.set_bootstrap_complete();
                 }
                 Ok(())
             }

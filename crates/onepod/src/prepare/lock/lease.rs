@@ -247,11 +247,8 @@ impl Lease {
             Ok(()) if connection.affected_rows() == 1 => Ok(Renewal::Done),
             Ok(()) => Ok(match self.read(connection).await? {
                 None => Renewal::Missing,
-                // A dump without the row was restored, or one with the row of long ago.
-                Some(row) if row.expired && !row.is_released() && row.is_of(&self.identity) => {
-                    Renewal::Missing
-                }
-                Some(row) if row.is_new() => Renewal::Missing,
+                // A dump was restored, with the row of an earlier start on this volume, which has ended, or with none.
+                Some(row) if row.is_new() || row.is_of(&self.identity) => Renewal::Missing,
                 Some(row) => Renewal::Taken(row.holder),
             }),
             Err(Error::Server(error)) if error.code == code::NO_SUCH_TABLE => Ok(Renewal::Missing),

@@ -163,6 +163,8 @@ pub enum Event {
     Leader(bool),
     /// This front-end cannot renew the lease of its database from now on, or can again.
     Fence(bool),
+    /// oned's first start on its database is complete: what writes to it may fail as often as others.
+    BootstrapComplete,
     /// Time has passed.
     Tick,
     /// Stop in good order, within the time for all.

@@ -561,4 +561,14 @@ fn a_unit_may_have_no_second_try() {
         jitter: 0,
     };
     assert_eq!(machine.step(ended, ms(1)), [Action::GiveUp(0), Action::Finish]);
+    let (mut machine, _) = begun(&[Spec {
+        max_failures: 1,
+        ..service(&[])
+    }]);
+    assert_eq!(machine.step(Event::BootstrapComplete, ms(1)), []);
+    assert_eq!(
+        machine.step(ended, ms(2)),
+        [],
+        "it has one as others once the bootstrap is complete"
+    );
 }

@@ -307,7 +307,12 @@ impl World {
                     }
                 }
             }
-            Event::Begin | Event::Ready(_) | Event::Unready(_) | Event::Ended { .. } | Event::Tick => {}
+            Event::BootstrapComplete
+            | Event::Begin
+            | Event::Ready(_)
+            | Event::Unready(_)
+            | Event::Ended { .. }
+            | Event::Tick => {}
         }
     }
 
