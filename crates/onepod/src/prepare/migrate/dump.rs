@@ -39,14 +39,15 @@ pub(super) fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1024 * 1024))
 }
 
-/// The path of a new dump; its name tells releases and time.
+/// The path of a new dump; its name tells releases and time. None that is there has it: two attempts may fall into one second.
 pub(super) fn path(paths: &Paths, found: &Versions, needed: &Versions) -> PathBuf {
-    paths.dumps().join(format!(
-        "{}-to-{}-{}.sql",
-        found.local,
-        needed.local,
-        files::stamp()
-    ))
+    let stem = format!("{}-to-{}-{}", found.local, needed.local, files::stamp());
+    let first = paths.dumps().join(format!("{stem}.sql"));
+    let more = (2..).map(|number| paths.dumps().join(format!("{stem}-{number}.sql")));
+    std::iter::once(first.clone())
+        .chain(more)
+        .find(|path| !path.exists())
+        .unwrap_or(first)
 }
 
 /// Makes sure that a dump is whole and on the disk: the tools do not all tell of a full disk.
@@ -113,6 +114,7 @@ mod tests {
     #[test]
     fn only_dumps_of_migrations_are_ours() {
         assert!(is_ours("7.0.0-to-7.2.0-20261123T175229Z.sql"));
+        assert!(is_ours("7.0.0-to-7.2.0-20261123T175229Z-2.sql"));
         for name in [
             "before-to-after-x.sql",
             "7.0.0-to-7.2.0.sql",
