@@ -165,8 +165,7 @@ impl Work {
     /// One renewal, before the time of the last one is over.
     async fn renew_once(&mut self, connection: &mut Conn) -> Result<(), Lost> {
         let began = Instant::now();
-        let until = (self.held.renewed + FENCE_AFTER).max(began + Duration::from_secs(1));
-        let renewal = time::timeout_at(until, async {
+        let renewal = time::timeout_at(self.answer_due(), async {
             let renewal = self
                 .held
                 .lease
@@ -191,6 +190,11 @@ impl Work {
             Ok(Err(error)) => Err(Lost::Connection(mysql::classify(&error).describe(&self.server))),
             Err(_) => Err(Lost::Connection("the server does not answer".to_owned())),
         }
+    }
+
+    /// When the server must have answered, so that the fence is not late; a second where it has fallen already.
+    fn answer_due(&self) -> Instant {
+        (self.held.renewed + FENCE_AFTER).max(Instant::now() + Duration::from_secs(1))
     }
 
     /// The row was dropped, or a dump without it was restored: it is made and claimed as it was before.
@@ -231,11 +235,15 @@ impl Work {
         let mut told = cause.to_owned();
         loop {
             let cause = match self.connect(&told).await {
-                Ok(mut connection) => match self.enter(&mut connection).await {
-                    Ok(()) => return Ok(connection),
-                    Err(Lost::Taken(sentence)) => return Err(sentence),
-                    Err(Lost::Connection(cause)) => cause,
-                },
+                // A link may freeze between the login and any statement after it.
+                Ok(mut connection) => {
+                    match time::timeout_at(self.answer_due(), self.enter(&mut connection)).await {
+                        Ok(Ok(())) => return Ok(connection),
+                        Ok(Err(Lost::Taken(sentence))) => return Err(sentence),
+                        Ok(Err(Lost::Connection(cause))) => cause,
+                        Err(_) => "the server does not answer".to_owned(),
+                    }
+                }
                 Err(cause) => cause,
             };
             if told != cause {
