@@ -17,6 +17,7 @@ DB_PORT: {{ $database.port | int | quote }}
 DB_NAME: {{ $database.name | quote }}
 DB_USER: {{ $database.user | quote }}
 ONEPOD_LOG_FORMAT: {{ .Values.log.format | quote }}
+ONEPOD_STOP_TIMEOUT: {{ sub (int .Values.terminationGracePeriodSeconds) 5 | quote }}
 {{- with include "opennebula.disabledServices" . }}
 ONEPOD_DISABLE: {{ . | quote }}
 {{- end }}

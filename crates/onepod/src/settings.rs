@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::log::Format;
 
@@ -44,6 +45,7 @@ pub struct Settings {
     listen: SocketAddr,
     log_format: Format,
     keep_dumps: usize,
+    stop_timeout: Option<Duration>,
     disabled: BTreeSet<String>,
     config: Option<PathBuf>,
     overrides: Overrides,
@@ -185,6 +187,12 @@ impl Settings {
     #[must_use]
     pub fn keep_dumps(&self) -> usize {
         self.keep_dumps
+    }
+
+    /// Time in which all services stop, if it is not what services.toml says (`ONEPOD_STOP_TIMEOUT`).
+    #[must_use]
+    pub fn stop_timeout(&self) -> Option<Duration> {
+        self.stop_timeout
     }
 
     /// Names of services that stay off (`ONEPOD_DISABLE`).

@@ -23,6 +23,7 @@ pub mod builtin;
 pub mod capture;
 pub mod clock;
 pub mod config;
+pub(crate) mod drain;
 pub mod follow;
 pub mod handle;
 pub mod machine;
@@ -191,6 +192,7 @@ fn specs(config: &Config, disabled: &BTreeSet<String>, bootstrapping: bool) -> V
                 machine::LAST_END
             },
             stop_timeout: unit.stop_timeout,
+            drain_timeout: unit.drain.as_ref().map_or(Duration::ZERO, |drain| drain.timeout),
         })
         .collect()
 }
@@ -284,7 +286,15 @@ impl Supervisor {
         match action {
             Action::Start(unit) => self.start(unit),
             Action::Terminate(unit) => {
-                self.units.get_mut(unit)?.terminate(&self.means.reaper);
+                let deadline = self.signal_deadline(unit);
+                self.units.get_mut(unit)?.terminate(deadline, &self.means.reaper);
+                None
+            }
+            Action::ShortenDrain(unit) => {
+                let deadline = self.signal_deadline(unit);
+                self.units
+                    .get_mut(unit)?
+                    .drain_until(deadline, &self.means.reaper);
                 None
             }
             Action::TooLate(unit) => {
@@ -310,6 +320,20 @@ impl Supervisor {
                 self.finished = true;
                 None
             }
+        }
+    }
+
+    /// When a unit on its way to its stop gets its stop signal at the latest.
+    fn signal_deadline(&self, index: Index) -> Instant {
+        let stop_timeout = self
+            .units
+            .get(index)
+            .map_or(Duration::ZERO, |unit| unit.config().stop_timeout);
+        match self.machine.state(index) {
+            State::Stopping {
+                kill_at: Some(kill_at),
+            } => self.began + kill_at.saturating_sub(stop_timeout),
+            _ => self.began + self.now(),
         }
     }
 

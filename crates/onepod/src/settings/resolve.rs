@@ -51,6 +51,7 @@ pub(super) fn resolve(raw: &Raw, source: &Arc<Source>, mistakes: Vec<Mistake>) -
         .value("ONEPOD_LOG_FORMAT", values::log_format)
         .unwrap_or(Format::Text);
     let keep_dumps = desk.value("ONEPOD_KEEP_DUMPS", values::keep_dumps).unwrap_or(3);
+    let stop_timeout = desk.value("ONEPOD_STOP_TIMEOUT", values::stop_timeout);
     let disabled = desk.disabled(source.around.services.as_deref());
     let (config, overrides) = desk.overrides();
     // There is no database only where one of its settings is a mistake.
@@ -70,6 +71,7 @@ pub(super) fn resolve(raw: &Raw, source: &Arc<Source>, mistakes: Vec<Mistake>) -
         listen,
         log_format,
         keep_dumps,
+        stop_timeout,
         disabled,
         config,
         overrides,

@@ -136,6 +136,12 @@ pub const TABLE: &[Setting] = &[
         kind: Kind::Plain,
     },
     Setting {
+        name: "ONEPOD_STOP_TIMEOUT",
+        default: "25",
+        description: "Seconds in which all services stop, 5 or more. The runtime must give at least 5 s more before it kills the container: terminationGracePeriodSeconds, docker stop --time, stop_grace_period.",
+        kind: Kind::Plain,
+    },
+    Setting {
         name: "ONEPOD_DISABLE",
         default: "none",
         description: "Services that stay off, separated by commas, for example oneflow,onegate.",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use ssh_key::PublicKey;
 
@@ -128,6 +129,17 @@ pub(super) fn keep_dumps(text: &str) -> Result<usize, Complaint> {
         _ => complain(
             format!("\"{text}\" is not a number of dumps"),
             "Give a number from 1 to 1000; the newest are kept.",
+        ),
+    }
+}
+
+/// The time in which all services stop.
+pub(super) fn stop_timeout(text: &str) -> Result<Duration, Complaint> {
+    match text.parse() {
+        Ok(seconds @ 5..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => complain(
+            format!("\"{text}\" is not a valid number of seconds"),
+            "Give a whole number from 5 to 86400.",
         ),
     }
 }
@@ -509,6 +521,10 @@ mod tests {
 
     #[test]
     fn at_least_one_dump_is_kept() {
+        assert_eq!(stop_timeout("3595"), Ok(Duration::from_secs(3595)));
+        for bad in ["", "4", "86401", "25s", "-1", "1.5"] {
+            assert!(stop_timeout(bad).is_err(), "{bad}");
+        }
         assert_eq!(keep_dumps("1"), Ok(1));
         for bad in ["0", "-1", "1001", "", "all", "3 "] {
             assert!(keep_dumps(bad).is_err(), "{bad}");

@@ -130,6 +130,15 @@ impl Config {
         Err(ConfigError::Mistakes { path, mistakes })
     }
 
+    /// The same with this time for all units to stop, where one is given.
+    #[must_use]
+    pub fn with_stop_timeout(self, stop_timeout: Option<Duration>) -> Self {
+        Self {
+            stop_within: stop_timeout.unwrap_or(self.stop_within),
+            ..self
+        }
+    }
+
     /// The names of all services, tasks and timers, in an order in which they can start.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
 use super::capture::{Capture, Tail};
 use super::config::{self, Kind};
@@ -153,12 +154,17 @@ impl Supervised {
         fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
     }
 
-    pub(super) fn terminate(&mut self, reaper: &Reaper) {
+    pub(super) fn terminate(&mut self, deadline: Instant, reaper: &Reaper) {
+        if self.at_work.is_some() && self.too_late.is_none() {
+            tracing::info!("{}: stopping", self.config.name);
+        }
+        self.drain_until(deadline, reaper);
+    }
+
+    /// Has it stop when its work has finished, by `deadline` at the latest.
+    pub(super) fn drain_until(&mut self, deadline: Instant, reaper: &Reaper) {
         if let Some(run) = &mut self.at_work {
-            if self.too_late.is_none() {
-                tracing::info!("{}: stopping", self.config.name);
-            }
-            run.terminate(self.config.stop_signal, reaper);
+            run.terminate(&self.config, deadline, reaper);
         }
     }
 

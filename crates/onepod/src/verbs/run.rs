@@ -99,6 +99,7 @@ pub async fn run(args: Args) -> ExitCode {
             .await
             .map(Some)
     };
+    let config = config.with_stop_timeout(settings.stop_timeout());
     pod.live(config, settings.disabled(), stages).await
 }
 
@@ -114,6 +115,7 @@ pub async fn supervise_only(args: SuperviseArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
+    let config = config.with_stop_timeout(settings.stop_timeout());
     match Pod::begin(&settings, paths) {
         Ok(pod) => pod.live(config, settings.disabled(), async { Ok(None) }).await,
         Err(error) => fail(&error.to_string()),

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::Signal;
+
 use crate::pod::{Services, until};
 
 #[test]
@@ -56,4 +58,55 @@ fn a_service_whose_predecessor_is_not_ready_waits_and_the_endpoint_says_for_what
     pod.until_ok("/startupz");
     assert_eq!(pod.lines("events"), ["start later"]);
     assert_eq!(pod.stop().0, 0);
+}
+
+/// oned, and `OneForm` with a Terraform that runs until the file `finish` exists.
+fn provisioning() -> Services {
+    let terraform = "cp /bin/sh terraform; trap 'echo stop $NAME >> events; exit 0' TERM
+        ./terraform -c 'trap \"echo interrupted >> events; exit 1\" TERM; touch ready-oneform; until [ -e finish ]; do sleep 0.05; done; echo applied >> events' &
+        while :; do sleep 0.05 & wait $!; done";
+    Services::new()
+        .good("oned", "stop = { timeout_seconds = 2 }")
+        .script(
+            "oneform",
+            terraform,
+            "after = [\"oned\"]\nstop = { wait_for_process = \"terraform\", wait_seconds = 3600, timeout_seconds = 1 }",
+        )
+}
+
+#[test]
+fn a_stop_waits_for_work_in_progress() {
+    let pod = provisioning().start();
+    pod.until_ok("/startupz");
+    pod.signal(Signal::TERM);
+    until("the wait", || {
+        pod.shown()
+            .contains("oneform: waiting for terraform to finish")
+            .then_some(())
+    });
+    let events = fs::File::open(pod.path("events")).unwrap();
+    fs::write(pod.path("finish"), "").unwrap();
+    let (code, output) = pod.end();
+    assert_eq!(code, 0, "{output}");
+    let all = std::io::read_to_string(events).unwrap();
+    assert_eq!(all, "start oned\napplied\nstop oneform\nstop oned\n", "{output}");
+    assert!(output.contains("oneform: terraform has finished"), "{output}");
+}
+
+#[test]
+fn work_that_takes_too_long_is_stopped_in_time_for_a_stop_in_order() {
+    let pod = provisioning().environment("ONEPOD_STOP_TIMEOUT", "5").start();
+    pod.until_ok("/startupz");
+    let events = fs::File::open(pod.path("events")).unwrap();
+    let (code, output) = pod.stop();
+    assert_eq!(code, 0, "{output}");
+    let all = std::io::read_to_string(events).unwrap();
+    for event in ["interrupted", "stop oneform"] {
+        assert!(all.contains(event), "{all}\n{output}");
+    }
+    assert!(all.ends_with("stop oned\n"), "{all}\n{output}");
+    assert!(
+        output.contains("oneform: terraform was still running after"),
+        "{output}"
+    );
 }

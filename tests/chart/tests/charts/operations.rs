@@ -111,7 +111,13 @@ fn the_grace_period_fits_the_services_own_stops() {
         &json!({"terminationGracePeriodSeconds": 29}),
         &["terminationGracePeriodSeconds is 29", "Set 30 or more"],
     );
-    render(&json!({"terminationGracePeriodSeconds": 30}));
+    for (grace, stop) in [(30, "25"), (60, "55"), (1800, "1795")] {
+        let objects = render(&json!({"terminationGracePeriodSeconds": grace}));
+        assert_eq!(
+            find(&objects, "ConfigMap", "opennebula").text("/data/ONEPOD_STOP_TIMEOUT"),
+            stop
+        );
+    }
 }
 
 #[test]

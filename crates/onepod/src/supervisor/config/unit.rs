@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde::Deserialize;
 
 use crate::supervisor::builtin;
+use crate::supervisor::drain::Drain;
 use crate::supervisor::timer::Schedule;
 
 /// Time for one unit to stop, in seconds, unless services.toml says otherwise.
@@ -41,6 +42,8 @@ pub struct Unit {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) stop_signal: Signal,
     pub(crate) stop_timeout: Duration,
+    /// Work that is waited for before the stop signal.
+    pub(crate) drain: Option<Drain>,
     pub(crate) success_exit: BTreeSet<i32>,
     pub(crate) logs: Vec<PathBuf>,
     pub(crate) remove_before_start: Vec<PathBuf>,
@@ -295,6 +298,8 @@ struct RawReadiness {
 struct RawStop {
     signal: String,
     timeout_seconds: u64,
+    wait_for_process: Option<String>,
+    wait_seconds: Option<u64>,
 }
 
 impl Default for RawStop {
@@ -302,6 +307,30 @@ impl Default for RawStop {
         Self {
             signal: "TERM".to_owned(),
             timeout_seconds: STOP_TIMEOUT,
+            wait_for_process: None,
+            wait_seconds: None,
+        }
+    }
+}
+
+impl RawStop {
+    fn drain(&self, place: &mut Place<'_>) -> Option<Drain> {
+        match (&self.wait_for_process, self.wait_seconds) {
+            (None, None) => None,
+            (Some(process), Some(seconds)) => {
+                // Linux cuts longer names off, see comm in proc_pid_comm(5).
+                if process.is_empty() || process.len() > 15 {
+                    place.mistake("stop.wait_for_process: must have 1 to 15 bytes");
+                }
+                Some(Drain {
+                    process: process.clone(),
+                    timeout: place.seconds("stop.wait_seconds", seconds),
+                })
+            }
+            _ => {
+                place.mistake("stop: wait_for_process and wait_seconds must be set together");
+                None
+            }
         }
     }
 }
@@ -342,6 +371,7 @@ pub(super) fn service(place: &mut Place<'_>, raw: RawService) -> Option<Unit> {
             raw.stop.signal
         ));
     }
+    let drain = raw.stop.drain(place);
     let unit = Unit {
         name: place.name.into(),
         kind: Kind::Service {
@@ -358,6 +388,7 @@ pub(super) fn service(place: &mut Place<'_>, raw: RawService) -> Option<Unit> {
         environment: raw.environment,
         stop_signal: stop_signal?,
         stop_timeout: Duration::from_secs(raw.stop.timeout_seconds),
+        drain,
         success_exit: raw.success_exit,
         logs: raw.logs,
         remove_before_start: raw.remove_before_start,
@@ -428,6 +459,7 @@ fn short(name: &str, work: Work) -> Unit {
         environment: BTreeMap::new(),
         stop_signal: Signal::TERM,
         stop_timeout: Duration::from_secs(STOP_TIMEOUT),
+        drain: None,
         success_exit: success_exit(),
         logs: Vec::new(),
         remove_before_start: Vec::new(),

@@ -31,6 +31,8 @@ pub struct Spec {
     pub max_failures: u32,
     /// Time between its stop signal and its kill.
     pub stop_timeout: Duration,
+    /// The longest time before its stop signal that its work may take to finish; zero for most.
+    pub drain_timeout: Duration,
 }
 
 /// What sort of unit it is.
@@ -178,8 +180,10 @@ pub enum Event {
 pub enum Action {
     /// Start its process or call.
     Start(Index),
-    /// Send its stop signal.
+    /// Send its stop signal, once its work has finished or [`State::Stopping`] leaves just the time for its stop.
     Terminate(Index),
+    /// Its work has less time to finish than it was told.
+    ShortenDrain(Index),
     /// It has not done in time what it should, and is stopped for that.
     TooLate(Index),
     /// Kill its process group.

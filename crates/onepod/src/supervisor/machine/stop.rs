@@ -1,5 +1,8 @@
 //! The machine on its way to the end, and the stop of a single unit. Pure, as all of the machine.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::{AFTER_KILL, Action, Index, Machine, Now, Phase, Spec, State};
 
 /// Everything that comes after a unit or wants it, directly or through others.
@@ -54,6 +57,7 @@ impl Machine {
                     if !self.is_needed(index) {
                         actions.extend(self.terminate(index));
                     }
+                    actions.extend(self.shorten_drain(index));
                 }
                 actions.extend(self.kill_what_is_due());
             }
@@ -76,11 +80,10 @@ impl Machine {
 
     /// Has a unit that runs stop; nothing when that has begun already.
     pub(super) fn terminate(&mut self, index: Index) -> Option<Action> {
-        let now = self.now;
+        let kill_at = self.kill_time(index)?;
         let unit = self.units.get_mut(index)?;
         match unit.state {
             State::Starting | State::Ready | State::Unready | State::Running => {
-                let kill_at = now.saturating_add(unit.spec.stop_timeout);
                 unit.state = State::Stopping {
                     kill_at: Some(kill_at),
                 };
@@ -88,6 +91,66 @@ impl Machine {
             }
             _ => None,
         }
+    }
+
+    /// When a unit that stops from now on is killed: after its work has had time to finish, and early enough for what it
+    /// comes after to stop in good order before the end of the time for all.
+    fn kill_time(&self, index: Index) -> Option<Now> {
+        let spec = &self.units.get(index)?.spec;
+        let at_once = self.now.saturating_add(spec.stop_timeout);
+        if spec.drain_timeout.is_zero() {
+            return Some(at_once);
+        }
+        let drained = at_once.saturating_add(spec.drain_timeout);
+        Some(match self.phase {
+            Phase::Stopping { deadline } => {
+                let reserved = deadline.saturating_sub(self.stop_time_of_dependencies(index));
+                drained.min(reserved).max(at_once)
+            }
+            _ => drained,
+        })
+    }
+
+    /// The time that everything a unit comes after or wants may take to stop, one after the other.
+    fn stop_time_of_dependencies(&self, index: Index) -> Duration {
+        let mut times: BTreeMap<Index, Duration> = BTreeMap::from([(index, Duration::ZERO)]);
+        let mut longest = Duration::ZERO;
+        // Units stand in an order in which they can start, so what one comes after has a smaller index.
+        while let Some((unit, time)) = times.pop_last() {
+            longest = longest.max(time);
+            let Some(unit) = self.units.get(unit) else {
+                continue;
+            };
+            for before in unit.spec.after.iter().chain(&unit.spec.wants) {
+                let own = self
+                    .units
+                    .get(*before)
+                    .filter(|before| before.state.runs())
+                    .map_or(Duration::ZERO, |before| before.spec.stop_timeout);
+                let known = times.entry(*before).or_default();
+                *known = (*known).max(time + own);
+            }
+        }
+        longest
+    }
+
+    /// Brings the end of a wait forward that began before the stop of all.
+    fn shorten_drain(&mut self, index: Index) -> Option<Action> {
+        let State::Stopping {
+            kill_at: Some(kill_at),
+        } = self.state(index)
+        else {
+            return None;
+        };
+        let latest = self.kill_time(index)?;
+        let unit = self.units.get_mut(index)?;
+        if unit.spec.drain_timeout.is_zero() || kill_at <= latest {
+            return None;
+        }
+        unit.state = State::Stopping {
+            kill_at: Some(latest),
+        };
+        Some(Action::ShortenDrain(index))
     }
 
     /// Kills what has not ended in its time.

@@ -22,6 +22,7 @@ fn service(after: &[Index]) -> Spec {
         uses_database: false,
         max_failures: LAST_END,
         stop_timeout: ms(1_000),
+        drain_timeout: Duration::ZERO,
     }
 }
 
@@ -571,4 +572,44 @@ fn a_unit_may_have_no_second_try() {
         [],
         "it has one as others once the bootstrap is complete"
     );
+}
+
+#[test]
+fn work_in_progress_delays_the_stop_signal_but_not_the_stop_of_dependencies() {
+    let slow = Spec {
+        drain_timeout: LONG,
+        ..optional(&[0])
+    };
+    let (mut machine, _) = begun(&[service(&[]), slow]);
+    assert_eq!(machine.step(Event::Ready(0), ms(10)), [Action::Start(1)]);
+    assert_eq!(machine.step(Event::Ready(1), ms(20)), []);
+    // Of the 10 s for all, 1 s is kept for unit 0; the unit itself has 1 s after its stop signal.
+    assert_eq!(machine.step(Event::Stop, ms(100)), [Action::Terminate(1)]);
+    assert_eq!(
+        machine.state(1),
+        State::Stopping {
+            kill_at: Some(ms(9_100))
+        }
+    );
+    assert_eq!(machine.step(Event::Tick, ms(9_100)), [Action::Kill(1)]);
+    assert_eq!(machine.step(ended(1), ms(9_110)), [Action::Terminate(0)]);
+}
+
+#[test]
+fn a_stop_of_the_pod_shortens_the_drain_of_a_restart() {
+    let slow = Spec {
+        drain_timeout: LONG,
+        ..optional(&[])
+    };
+    let (mut machine, _) = begun(&[slow]);
+    assert_eq!(machine.step(Event::Ready(0), ms(10)), []);
+    assert_eq!(machine.step(Event::Restart(0), ms(20)), [Action::Terminate(0)]);
+    assert_eq!(
+        machine.state(0),
+        State::Stopping {
+            kill_at: Some(ms(1_020) + LONG)
+        }
+    );
+    assert_eq!(machine.step(Event::Stop, ms(100)), [Action::ShortenDrain(0)]);
+    assert_eq!(machine.step(Event::StopNow, ms(200)), [Action::Kill(0)]);
 }

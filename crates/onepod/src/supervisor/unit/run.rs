@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::reaper::{Reaper, Started};
 use crate::supervisor::capture::{Capture, Lines, Tail};
 use crate::supervisor::config::{Kind, Readiness, Unit, Work};
+use crate::supervisor::drain::{self, Drained};
 use crate::supervisor::machine::Index;
 use crate::supervisor::probe::{self, Probe};
 use crate::supervisor::{Finish, Means, News, Report};
@@ -35,6 +36,8 @@ enum Doing {
         pid: Pid,
         captures: Vec<Capture>,
         probe: Option<JoinHandle<()>>,
+        /// Waits for the work of the service, then sends the stop signal.
+        drain: Option<AbortHandle>,
     },
     Call(AbortHandle),
 }
@@ -88,12 +91,29 @@ impl Run {
         }
     }
 
-    /// Asks it to end. What its probe answers from now on changes nothing.
-    pub(super) fn terminate(&mut self, signal: Signal, reaper: &Reaper) {
+    /// Asks it to end: at once, or when its work has finished, by `deadline` at the latest. What its probe answers from now
+    /// on changes nothing.
+    pub(super) fn terminate(&mut self, unit: &Unit, deadline: Instant, reaper: &Reaper) {
         match &mut self.doing {
-            Doing::Process { pid, probe, .. } => {
+            Doing::Process {
+                pid, probe, drain, ..
+            } => {
                 probe.take().iter().for_each(JoinHandle::abort);
-                reaper.signal(*pid, signal);
+                let (pid, signal) = (*pid, unit.stop_signal);
+                match &unit.drain {
+                    None => reaper.signal(pid, signal),
+                    Some(work) => {
+                        let (name, process) = (Arc::clone(&unit.name), work.process.clone());
+                        let reaper = reaper.clone();
+                        let waiting = tokio::spawn(async move {
+                            finish_work(&name, pid, &process, deadline).await;
+                            reaper.signal(pid, signal);
+                        });
+                        if let Some(before) = drain.replace(waiting.abort_handle()) {
+                            before.abort();
+                        }
+                    }
+                }
             }
             // A call has no signals; what it does can be cut off at any point.
             Doing::Call(call) => call.abort(),
@@ -110,12 +130,35 @@ impl Run {
 
     /// Takes what it has still written, once it has ended; gives back the pipes that processes which it left behind hold.
     pub(super) fn close(self) -> Vec<Capture> {
-        let Doing::Process { captures, probe, .. } = self.doing else {
+        let Doing::Process {
+            captures,
+            probe,
+            drain,
+            ..
+        } = self.doing
+        else {
             return Vec::new();
         };
         captures.iter().for_each(Capture::drain);
         probe.iter().for_each(JoinHandle::abort);
+        drain.iter().for_each(AbortHandle::abort);
         captures
+    }
+}
+
+/// Waits for the work of a service and says how that went.
+async fn finish_work(name: &str, pid: Pid, process: &str, deadline: Instant) {
+    if !drain::is_busy(pid, process).await {
+        return;
+    }
+    let seconds = deadline.saturating_duration_since(Instant::now()).as_secs();
+    tracing::info!("{name}: waiting for {process} to finish, {seconds} s at most");
+    match drain::wait(pid, process, deadline).await {
+        Drained::Idle | Drained::Finished => tracing::info!("{name}: {process} has finished"),
+        Drained::TimedOut => tracing::error!(
+            "{name}: {process} was still running after {seconds} s and is stopped: OpenNebula may not know all machines \
+             that it has made. See \"OneForm\" in docs/operations.md"
+        ),
     }
 }
 
@@ -178,7 +221,12 @@ fn start(
             reporter.tell(News::Ended(Finish::Exit(exit)));
         }
     });
-    Ok(Doing::Process { pid, captures, probe })
+    Ok(Doing::Process {
+        pid,
+        captures,
+        probe,
+        drain: None,
+    })
 }
 
 fn call(name: &str, means: &Means, reporter: Reporter) -> Result<Doing, String> {

@@ -73,11 +73,18 @@ fn spec() -> impl Strategy<Value = (Spec, Behaviour)> {
         presence,
         role,
         (essential, uses_database, max_failures),
-        0..5_000_u64,
+        (0..5_000_u64, prop_oneof![3 => Just(0), 1 => 0..30_000_u64]),
         behaviour(),
     )
         .prop_map(
-            |(kind, presence, role, (essential, uses_database, max_failures), timeout, behaviour)| {
+            |(
+                kind,
+                presence,
+                role,
+                (essential, uses_database, max_failures),
+                (timeout, drain),
+                behaviour,
+            )| {
                 let essential = essential && !matches!(kind, Kind::Timer { .. });
                 let spec = Spec {
                     kind,
@@ -89,6 +96,7 @@ fn spec() -> impl Strategy<Value = (Spec, Behaviour)> {
                     uses_database: uses_database && matches!(kind, Kind::Service { .. }),
                     max_failures,
                     stop_timeout: ms(timeout),
+                    drain_timeout: ms(drain),
                 };
                 (spec, behaviour)
             },
@@ -338,6 +346,14 @@ impl World {
                 self.known[index].stopped_for = Some(Why::TooLate);
             }
             Action::Terminate(index) => self.check_terminate(index, now),
+            Action::ShortenDrain(index) => {
+                assert!(
+                    self.stopping
+                        && self.known[index].terminated.is_some()
+                        && self.spec(index).drain_timeout > Duration::ZERO,
+                    "{index} does not wait for its work"
+                );
+            }
             Action::Kill(index) => {
                 let overdue = self.known[index]
                     .terminated
