@@ -15,7 +15,7 @@ const INSTALL: &str =
 
 /// A server that is installed and not running.
 pub(crate) struct Server {
-    dir: TempDir,
+    pub(crate) dir: TempDir,
     pub(crate) port: u16,
 }
 
