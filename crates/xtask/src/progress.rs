@@ -27,26 +27,52 @@ pub(crate) struct Row {
     remark: String,
 }
 
-/// How many tests passed and failed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How many tests passed and failed, and the names of the failed ones where they are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
+    pub(crate) failures: Vec<String>,
 }
 
 impl Counts {
     /// A step that is one test in itself.
-    pub(crate) const PASSED: Self = Self { passed: 1, failed: 0 };
-    pub(crate) const FAILED: Self = Self { passed: 0, failed: 1 };
+    pub(crate) const PASSED: Self = Self::passed(1);
+    pub(crate) const FAILED: Self = Self {
+        passed: 0,
+        failed: 1,
+        failures: Vec::new(),
+    };
 
-    /// Reads the last line of the form `N passed, N failed`, with which the suites that are programs end.
-    pub(crate) fn of_suite(said: &str) -> Option<Self> {
-        said.lines().rev().find_map(|line| {
+    /// Several tests that all passed.
+    pub(crate) const fn passed(passed: u64) -> Self {
+        Self {
+            passed,
+            failed: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Reads the last line of the form `N passed, N failed`, with which the suites that are programs end, and the names
+    /// of the failed parts from the table before it (`| name | … FAILED: why |`).
+    pub(crate) fn of_suite(output: &str) -> Option<Self> {
+        let (passed, failed) = output.lines().rev().find_map(|line| {
             let (passed, failed) = line.trim().split_once(", ")?;
-            Some(Self {
-                passed: passed.strip_suffix(" passed")?.parse().ok()?,
-                failed: failed.strip_suffix(" failed")?.parse().ok()?,
-            })
+            Some((
+                passed.strip_suffix(" passed")?.parse().ok()?,
+                failed.strip_suffix(" failed")?.parse().ok()?,
+            ))
+        })?;
+        let failures = output
+            .lines()
+            .filter(|line| line.contains("| FAILED"))
+            .filter_map(|line| line.split('|').nth(1))
+            .map(|name| name.trim().to_owned())
+            .collect();
+        Some(Self {
+            passed,
+            failed,
+            failures,
         })
     }
 }
@@ -55,6 +81,7 @@ impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.failures.extend(other.failures);
     }
 }
 
@@ -86,8 +113,9 @@ impl Progress {
                 (Counts::FAILED, first_line(&format!("{error:#}")))
             }
         };
+        let passed = counts.failed == 0;
         self.done(name, since, counts, remark);
-        counts.failed == 0
+        passed
     }
 
     /// A step that was not tried because of an earlier one: as good as failed.
@@ -147,7 +175,7 @@ fn table(rows: &[Row], elapsed: Duration) -> (String, Counts) {
         remark,
     } in rows
     {
-        total += *counts;
+        total += counts.clone();
         let _ = writeln!(
             text,
             "{}",
@@ -159,6 +187,17 @@ fn table(rows: &[Row], elapsed: Duration) -> (String, Counts) {
         );
     }
     let _ = writeln!(text, "{:width$} {:>9.1}", "all", elapsed.as_secs_f64());
+    // Once more at the end: where only the end of a log is kept, it says what failed.
+    for row in rows.iter().filter(|row| row.counts.failed > 0) {
+        let names = match row.counts.failures.as_slice() {
+            [] => row.remark.clone(),
+            names => names.join(", "),
+        };
+        let _ = write!(text, "\nFAILED {}: {names}", row.name);
+    }
+    if total.failed > 0 {
+        text.push('\n');
+    }
     let _ = write!(text, "\n{} passed, {} failed", total.passed, total.failed);
     (text, total)
 }
@@ -209,10 +248,13 @@ mod tests {
     #[test]
     fn the_last_line_of_a_suite_is_its_sum() {
         assert_eq!(
-            Counts::of_suite("3 passed, 0 failed\n12 passed, 1 failed\n"),
+            Counts::of_suite(
+                "3 passed, 0 failed\n| kill-oned | starts again | FAILED: no answer | 3.1 |\n12 passed, 1 failed\n"
+            ),
             Some(Counts {
                 passed: 12,
-                failed: 1
+                failed: 1,
+                failures: vec!["kill-oned".to_owned()],
             })
         );
         assert_eq!(Counts::of_suite("step passed, failed"), None);
@@ -223,22 +265,23 @@ mod tests {
         let row = |name: &str, passed, failed, remark: &str| Row {
             name: name.to_owned(),
             seconds: 1.25,
-            counts: Counts { passed, failed },
+            counts: Counts {
+                passed,
+                failed,
+                failures: (0..failed).map(|number| format!("{name}-{number}")).collect(),
+            },
             remark: remark.to_owned(),
         };
         let rows = [
             row("format", 1, 0, ""),
             row("crates", 40, 2, ""),
-            row("scenarios", 0, 1, "not tried: no image"),
+            Row {
+                counts: Counts::FAILED,
+                ..row("scenarios", 0, 0, "not tried: no image")
+            },
         ];
         let (text, total) = table(&rows, Duration::from_secs(9));
-        assert_eq!(
-            total,
-            Counts {
-                passed: 41,
-                failed: 3
-            }
-        );
+        assert_eq!((total.passed, total.failed), (41, 3));
         assert_eq!(
             text,
             "step        seconds  passed  failed\n\
@@ -246,6 +289,9 @@ mod tests {
              crates          1.2      40       2\n\
              scenarios       1.2       0       1 not tried: no image\n\
              all             9.0\n\
+             \n\
+             FAILED crates: crates-0, crates-1\n\
+             FAILED scenarios: not tried: no image\n\
              \n\
              41 passed, 3 failed"
         );

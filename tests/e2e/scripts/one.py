@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+import xmlrpc.client
 
 import pyone
 
@@ -146,7 +147,7 @@ def main():
         session = file.readline().rstrip("\n")
     try:
         answer = args.verb(pyone.OneServer(args.endpoint, session=session), args)
-    except (NotSeen, pyone.OneException, OSError, AttributeError) as error:
+    except (NotSeen, pyone.OneException, xmlrpc.client.Error, OSError, AttributeError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     print(json.dumps(answer))

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Signal, getuid, kill_process};
 
 use crate::pod::{PATIENCE, Pod, Process, Services, until};
 
@@ -180,9 +180,16 @@ fn status_is_watched_also_without_a_terminal() {
 
 /// A verb on a terminal, its output going to a file.
 fn on_a_terminal(pod: &Pod, verb: &str, variables: &[(&str, &str)], output: &str) -> Process {
-    let mut command = Command::new("script");
+    // Pseudo-terminals of its own: a machine without a usable /dev/pts, as containers may be, has none to give.
+    const TERMINALS: &str = "mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts /dev/pts && \
+        mount --bind /dev/pts/ptmx /dev/ptmx && exec script \"$@\"";
+    let mut command = Command::new("unshare");
+    if !getuid().is_root() {
+        command.arg("--map-root-user");
+    }
     let onepod = env!("CARGO_BIN_EXE_onepod");
     command
+        .args(["--mount", "sh", "-c", TERMINALS, "sh"])
         .args(["--quiet", "--return", "--flush", "--command"])
         .arg(format!("exec {onepod} {verb} --listen {}", pod.listen))
         .arg("/dev/null")
@@ -201,8 +208,9 @@ fn on_a_terminal_status_has_colours_and_is_watched_in_its_place() {
     let shown = |file: &str| fs::read_to_string(pod.path(file)).unwrap();
     for (variables, colours) in [(&[][..], true), (&[("NO_COLOR", "1")][..], false)] {
         let mut process = on_a_terminal(&pod, "status", variables, "once");
-        assert_eq!(until("the verb's end", || process.exit()), 0);
+        let code = until("the verb's end", || process.exit());
         let text = shown("once");
+        assert_eq!(code, 0, "{text}");
         assert!(text.contains("SERVICE"), "{text:?}");
         assert_eq!(text.contains("\u{1b}[32mready\u{1b}[0m"), colours, "{text:?}");
         assert_eq!(text.contains('\u{1b}'), colours, "{text:?}");

@@ -137,9 +137,17 @@ pub(crate) fn cargo_test(repo: &Repo, which: &[&str]) -> Result<Counts> {
     Ok(counts)
 }
 
-/// The sum of the lines `test result: ok. 3 passed; 0 failed; …`.
+/// The sum of the lines `test result: ok. 3 passed; 0 failed; …`, and the names in `test NAME ... FAILED`.
 fn libtest(text: &str) -> Counts {
     let mut total = Counts::default();
+    for line in text.lines() {
+        if let Some(name) = line
+            .strip_prefix("test ")
+            .and_then(|line| line.strip_suffix(" ... FAILED"))
+        {
+            total.failures.push(name.to_owned());
+        }
+    }
     for line in text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("test result: "))
@@ -183,12 +191,13 @@ mod tests {
     #[test]
     fn results_of_all_binaries_are_summed() {
         let text = "running 3 tests\ntest result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
-                    \ntest result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.50s\n";
+                    \ntest machine::restarts ... FAILED\n\ntest result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.50s\n";
         assert_eq!(
             libtest(text),
             Counts {
                 passed: 13,
-                failed: 2
+                failed: 2,
+                failures: vec!["machine::restarts".to_owned()],
             }
         );
     }

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Signal, getuid};
@@ -17,7 +18,11 @@ pub(super) const ONEADMIN: u32 = 9869;
 
 /// A command of onepod in an empty environment, its output going to files below the front-end.
 fn onepod(front: &Front, arguments: &[&str], pairs: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_onepod"));
+    command(Path::new(env!("CARGO_BIN_EXE_onepod")), front, arguments, pairs)
+}
+
+fn command(program: &Path, front: &Front, arguments: &[&str], pairs: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
     command
         .args(arguments)
         .arg("--root")
@@ -78,7 +83,11 @@ fn check_without_mistakes_ends_with_0() {
 /// `onepod run` as the image's user, on a free port.
 fn run_as_oneadmin(front: &Front) -> (Command, std::net::SocketAddr) {
     let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut command = onepod(
+    // The repository may lie where only its owner may go, as in /root.
+    let program = front.dir.path().join("onepod");
+    fs::copy(env!("CARGO_BIN_EXE_onepod"), &program).unwrap();
+    let mut command = command(
+        &program,
         front,
         &["run"],
         &[

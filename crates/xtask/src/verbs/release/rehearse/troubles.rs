@@ -40,7 +40,10 @@ impl<'a> Refusals<'a> {
                 let error = error.context(what.to_owned());
                 progress::complain(&error);
                 self.stage.note(&format!("**FAILED**: {error:#}"));
-                self.counts += Counts::FAILED;
+                self.counts += Counts {
+                    failures: vec![what.to_owned()],
+                    ..Counts::FAILED
+                };
             }
         }
     }
