@@ -102,7 +102,8 @@ impl Tail {
 
     /// Takes a record.
     fn push_record(lines: &mut VecDeque<KeptLine>, severity: Severity, message: &[u8]) {
-        let is_error = severity == Severity::Error;
+        // Without internet the marketplaces fail every ten minutes; oned has never ended because of it.
+        let is_error = severity == Severity::Error && !is_marketplace_failure(message);
         let count = message.split(|byte| *byte == b'\n').count();
         let taken = match severity {
             _ if count <= LONGEST_KEPT_RECORD => count,
@@ -120,6 +121,16 @@ impl Tail {
     fn lock(&self) -> MutexGuard<'_, VecDeque<KeptLine>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_marketplace_failure(message: &[u8]) -> bool {
+    const FAILURE: &[u8] = b"[MKP][E]: Error monitoring marketplace";
+    let zone_and_text = message
+        .get(..message.len().min(FAILURE.len() + 8))
+        .unwrap_or(message);
+    zone_and_text
+        .windows(FAILURE.len())
+        .any(|window| window == FAILURE)
 }
 
 fn shown(line: &[u8]) -> String {
@@ -377,6 +388,22 @@ mod tests {
             ]
         );
         assert_eq!(tail.last().as_deref(), Some("Error bootstrapping database."));
+    }
+
+    #[test]
+    fn a_marketplace_that_cannot_be_reached_is_not_the_cause_of_an_end() {
+        let tail = tail(&[
+            (Severity::Error, "[Z0][ONE][E]: Driver initialization time out"),
+            (
+                Severity::Error,
+                "[Z0][MKP][E]: Error monitoring marketplace 0: socket.rb:1\nfrom monitor:1",
+            ),
+        ]);
+        assert_eq!(
+            tail.last().as_deref(),
+            Some("[Z0][ONE][E]: Driver initialization time out")
+        );
+        assert_eq!(tail.lines().len(), 3);
     }
 
     #[test]

@@ -31,8 +31,13 @@ const ACTIVE: i64 = 3;
 const RUNNING: i64 = 3;
 const BOOT_FAILURE: i64 = 36;
 
+/// Seconds from the start until the driver of the public marketplace has given up on its name, without internet.
+const MARKETPLACE_FAILS: f64 = 27.0;
+
 struct Rounds {
     started: Instant,
+    /// How often the public marketplace was monitored.
+    marketplace_monitored: u64,
     monitored: u64,
     window: Option<Instant>,
     refused: HashMap<i64, Instant>,
@@ -55,6 +60,7 @@ pub(crate) fn run(oned: &Arc<Oned>) {
         let log = || Log::file(&oned.place.log().join("monitor.log")).ok();
         let mut rounds = Rounds {
             started: Instant::now(),
+            marketplace_monitored: 0,
             monitored: 0,
             window: None,
             refused: HashMap::new(),
@@ -71,6 +77,7 @@ pub(crate) fn run(oned: &Arc<Oned>) {
                 .and_then(|()| monitor_datastores(&oned, &mut rounds))
                 .and_then(|()| place(&oned, &mut rounds));
             drop(turn);
+            monitor_marketplace(&oned, &mut rounds);
         }
     });
 }
@@ -114,6 +121,36 @@ fn monitor_hosts(oned: &Oned, rounds: &mut Rounds) -> Result<(), DbError> {
         oned.store.update(HOST, &host)?;
     }
     Ok(())
+}
+
+/// The public marketplace without internet, as clusters and simulators have it: a command, a backtrace of Ruby line by
+/// line, and an error of several lines (7.0.2; the places in the vendor's files are not).
+fn monitor_marketplace(oned: &Oned, rounds: &mut Rounds) {
+    let interval = oned.config.number("MONITORING_INTERVAL_MARKET", 600.0).max(1.0);
+    let due = clock::scaled(MARKETPLACE_FAILS)
+        + clock::scaled(interval) * u32::try_from(rounds.marketplace_monitored).unwrap_or(u32::MAX);
+    if rounds.started.elapsed() < due {
+        return;
+    }
+    rounds.marketplace_monitored += 1;
+    let cause = "socket.rb:1:in `getaddrinfo': Failed to open TCP connection to marketplace.opennebula.io:443 (getaddrinfo: \
+                 Temporary failure in name resolution) (SocketError)";
+    let frames = ["from http.rb:1:in `connect'", "from monitor:1:in `<main>'"];
+    oned.log
+        .line("MKP", 'D', "Monitoring marketplace OpenNebula Public (0)");
+    oned.log.info(
+        "MKP",
+        "Command execution failed (exit code: 1): /var/lib/one/remotes/market/one/monitor PE1BUktFVD4=",
+    );
+    for line in std::iter::once(cause).chain(frames) {
+        oned.log.info("MKP", line);
+    }
+    let error = std::iter::once(cause)
+        .chain(frames)
+        .collect::<Vec<_>>()
+        .join("\n");
+    oned.log
+        .error("MKP", &format!("Error monitoring marketplace 0: {error}"));
 }
 
 /// The numbers that the dummy drivers report, in MB: total, free, used.
