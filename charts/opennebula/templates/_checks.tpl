@@ -30,6 +30,11 @@ nameOverride is {{ .Values.nameOverride | quote }}: this is the value of the lab
 {{- if not (regexMatch "^([A-Za-z0-9][-A-Za-z0-9.]*(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$" .Values.image.repository) }}
 image.repository is {{ .Values.image.repository | quote }}: must be the name of an image in small letters, without scheme, tag and digest. Those are image.registry, image.tag and image.digest.
 {{- end }}
+{{- $registry := (.Values.global | default dict).imageRegistry | default .Values.image.registry -}}
+{{- $host := regexFind "^[^/]*[.:][^/]*/" .Values.image.repository | trimSuffix "/" -}}
+{{- if and $host $registry (or (eq $registry "docker.io") (eq $host (splitList "/" $registry | first))) }}
+image.repository is {{ .Values.image.repository | quote }} and the registry is {{ $registry | quote }}: the image would be {{ $registry }}/{{ .Values.image.repository }}. Write {{ $host | quote }} into image.registry and {{ trimPrefix (printf "%s/" $host) .Values.image.repository | quote }} into image.repository.
+{{- end }}
 {{- if not (regexMatch "^([A-Za-z0-9_][-A-Za-z0-9._]{0,127})?$" .Values.image.tag) }}
 image.tag is {{ .Values.image.tag | quote }}: must be the tag alone: letters, digits, ".", "_" and "-". A digest belongs into image.digest.
 {{- end }}
@@ -56,7 +61,7 @@ image.tag is {{ .Values.image.tag | quote }}: must be the tag alone: letters, di
 {{- range $port, $owner := include "opennebula.podPorts" . | fromYaml -}}
 {{- $_ := set $taken $port $owner -}}
 {{- end -}}
-{{- $chosen := list (dict "port" (int .Values.monitord.port) "name" "monitord.port") -}}
+{{- $chosen := list -}}
 {{- $grpc := 2634 -}}
 {{- range $name, $value := $config.oned | default dict -}}
 {{- if eq (upper $name) "GRPC_PORT" }}{{ $grpc = int $value }}{{ end -}}
@@ -65,6 +70,9 @@ image.tag is {{ .Values.image.tag | quote }}: must be the tag alone: letters, di
 {{- $fireedge := $config.fireedge | default dict -}}
 {{- $guacd := index $fireedge "guacd/port" | default (dig "guacd" "port" 4822 $fireedge) | int -}}
 {{- $chosen = append $chosen (dict "port" $guacd "name" (ternary "the port of guacd" "config.fireedge.guacd.port" (eq $guacd 4822))) -}}
+{{- $monitord := dict "port" (int .Values.monitord.port) "name" "monitord.port" -}}
+{{- /* The one that was chosen is named as the wrong one. */ -}}
+{{- $chosen = ternary (prepend $chosen $monitord) (append $chosen $monitord) (eq (int .Values.monitord.port) 4124) -}}
 {{- range include "opennebula.tpl" (dict "root" . "value" .Values.extraContainers) | fromYamlArray -}}
 {{- if kindIs "map" . -}}
 {{- $container := .name -}}
@@ -92,8 +100,12 @@ image.tag is {{ .Values.image.tag | quote }}: must be the tag alone: letters, di
 {{- range $name := list "api" "fireedge" "oneflow" "onegate" "ssh" -}}
 {{- $nodePort := (get $.Values.service $name | default dict).nodePort | default 0 | int -}}
 {{- $there := or (has $name (list "api" "ssh")) (get $.Values $name | default dict).enabled -}}
-{{- if and $nodePort $there (ne (include "opennebula.serviceType" (dict "root" $ "name" $name)) "ClusterIP") -}}
+{{- if and $nodePort $there -}}
+{{- if eq (include "opennebula.serviceType" (dict "root" $ "name" $name)) "ClusterIP" }}
+service.{{ $name }}.nodePort is {{ $nodePort }}, but that Service is a ClusterIP, which has no node port. Set service.{{ $name }}.type to NodePort or LoadBalancer.
+{{- else -}}
 {{- $chosen = append $chosen (dict "name" (printf "service.%s.nodePort" $name) "port" $nodePort) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if eq (include "opennebula.serviceType" (dict "root" . "name" "monitord")) "NodePort" -}}
@@ -164,6 +176,9 @@ bad
 {{- range .except }}{{ $found = append $found (list (first $entry) .) }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- if has .Values.monitord.advertisedAddress (list "0.0.0.0" "::" "::1" "localhost") | or (regexMatch "^127[.]" .Values.monitord.advertisedAddress) }}
+monitord.advertisedAddress is {{ .Values.monitord.advertisedAddress | quote }}: hypervisors would send their monitoring data to themselves. Set the address under which they reach the front-end.
+{{- end -}}
 {{- range $found -}}
 {{- if include "opennebula.badNetwork" (last .) }}
 {{ first . }} has {{ last . | toString | quote }}: must be a network in CIDR notation, such as 192.0.2.0/24 (up to /32) or 2001:db8::/32 (up to /128).
@@ -178,6 +193,20 @@ bad
 externalDatabase.host is {{ .Values.externalDatabase.host | quote }}: OpenNebula's client takes this name for a socket on its own machine, and there is none in the pod. Name the server as the pod reaches it{{ if .Values.extraContainers }}; for a proxy in extraContainers that is 127.0.0.1{{ end }}.
 {{- else if and (or (regexMatch "^127([.][0-9]+){3}$" $host) (regexMatch "^(0+:){7}0*1$|^::1$|^\\[?::1\\]?$|^::ffff:127[.]" $host) (has $host (list "0.0.0.0" "::"))) (not .Values.extraContainers) }}
 externalDatabase.host is {{ .Values.externalDatabase.host | quote }}: that is the pod itself, where no database listens. Name the server as the pod reaches it; only a proxy in extraContainers is reached at this address.
+{{- end -}}
+{{- $names := dict "externalDatabase.database" .Values.externalDatabase.database -}}
+{{- $users := dict -}}
+{{- if .Values.mariadb.enabled }}{{ $_ := set $names "mariadb.auth.database" (dig "auth" "database" "" .Values.mariadb) }}{{ $_ := set $users "mariadb.auth.username" (dig "auth" "username" "" .Values.mariadb) }}{{ end -}}
+{{- if .Values.mariadbOperator.enabled }}{{ $_ := set $names "mariadbOperator.database" .Values.mariadbOperator.database }}{{ $_ := set $users "mariadbOperator.username" .Values.mariadbOperator.username }}{{ end -}}
+{{- range $name, $database := $names -}}
+{{- if has (lower $database) (list "mysql" "sys" "information_schema" "performance_schema") }}
+{{ $name }} is {{ $database | quote }}, which is a database of the server's own. Choose another name.
+{{- end -}}
+{{- end -}}
+{{- range $name, $user := $users -}}
+{{- if has (lower $user) (list "root" "mysql" "mariadb.sys" "healthcheck") }}
+{{ $name }} is {{ $user | quote }}, which is a user of the server's own: OpenNebula needs one that has its database alone. Choose another name.
+{{- end -}}
 {{- end -}}
 {{- if regexMatch "[\\s\\x00-\\x1f\\x7f]" .Values.opennebula.adminPassword }}
 opennebula.adminPassword has a blank or a control character, with which commands and logins fail later. Choose one without; better put it into a Secret that opennebula.existingSecret names.

@@ -231,10 +231,15 @@ pub(super) fn hostname(text: &str) -> Result<String, Complaint> {
 
 pub(super) fn monitor_address(text: &str) -> Result<String, Complaint> {
     if text == "auto" {
-        Ok(text.to_owned())
-    } else {
-        address(text, "")
+        return Ok(text.to_owned());
     }
+    if text.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified()) {
+        return complain(
+            format!("\"{text}\" is not an address to which a hypervisor can send"),
+            "Give the address under which hypervisors reach the front-end, or \"auto\".",
+        );
+    }
+    address(text, "")
 }
 
 /// A host name or an address; `port_setting` names the setting in which a port belongs, if there is one.
@@ -347,6 +352,16 @@ mod tests {
 
     use super::*;
     use crate::prepare::credentials::login::Login;
+
+    #[test]
+    fn hypervisors_cannot_send_to_an_unspecified_address() {
+        for good in ["auto", "192.0.2.1", "2001:db8::1", "one.example.org"] {
+            assert_eq!(monitor_address(good), Ok(good.to_owned()));
+        }
+        for bad in ["0.0.0.0", "::", "192.0.2.1:4124"] {
+            assert!(monitor_address(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn host_names_and_what_is_none() {

@@ -77,10 +77,13 @@ const ACCESS_MODES: [&str; 4] = [
 ];
 const SERVICE_TYPES: [&str; 3] = ["ClusterIP", "NodePort", "LoadBalancer"];
 /// As in Kubernetes' API conventions, without signs and exponents.
-const QUANTITY: &str = "[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?";
+/// More than zero: a claim of nothing is refused by the API server.
+const QUANTITY: &str =
+    "([0-9]*[1-9][0-9]*(\\.[0-9]+)?|0+\\.[0-9]*[1-9][0-9]*)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?";
+const IP_ADDRESS: &str = "^([0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)?$";
 /// As Go writes durations.
 const DURATION: &str = "([0-9]+(\\.[0-9]+)?(ms|s|m|h))+";
-const INGRESS_HOST: &str = "^[-a-z0-9.*]*$";
+const INGRESS_HOST: &str = "^((\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$";
 const DNS_SUBDOMAIN: &str = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$";
 
 /// The names that are known.
@@ -142,7 +145,7 @@ pub(super) fn definition(name: &str, config: &Value) -> Option<Definition> {
         ),
         "intOrPercent" => (
             "number or percentage",
-            json!({"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+%$"}),
+            json!({"type": ["integer", "string"], "minimum": 0, "pattern": "^(100|[1-9]?[0-9])%$"}),
         ),
         "boolean" => ("boolean", json!({"type": "boolean"})),
         "stringMap" | "annotations" => ("map of texts", string_map()),
@@ -288,9 +291,9 @@ fn service() -> Value {
         "annotations": string_map(),
         "labels": labels(),
         "nodePort": {"type": "integer", "minimum": 0, "maximum": 65535},
-        "clusterIP": {"type": "string"},
+        "clusterIP": {"type": "string", "pattern": format!("{IP_ADDRESS}|^None$")},
         "loadBalancerClass": {"type": "string"},
-        "loadBalancerIP": {"type": "string"},
+        "loadBalancerIP": {"type": "string", "pattern": IP_ADDRESS},
         "loadBalancerSourceRanges": strings(),
         "externalTrafficPolicy": {"type": "string", "enum": ["", "Cluster", "Local"]},
         "ipFamilyPolicy": {"type": "string", "enum": ["", "SingleStack", "PreferDualStack", "RequireDualStack"]},
@@ -352,6 +355,8 @@ mod tests {
             ("nodePort", json!(0), json!(65536)),
             ("quantity", json!("20Gi"), json!("20 GB")),
             ("quantity", json!(1024), json!("")),
+            ("quantity", json!("0.5Gi"), json!("0")),
+            ("quantity", json!("10Gi"), json!("0.0Gi")),
             ("optionalQuantity", json!(""), json!("Gi")),
             ("duration", json!("1h30m"), json!("30")),
             ("duration", json!("1.5s"), json!("")),
@@ -360,6 +365,17 @@ mod tests {
             ("cron", json!("@daily"), json!("@never")),
             ("intOrPercent", json!(1), json!(-1)),
             ("intOrPercent", json!("50%"), json!("50")),
+            ("intOrPercent", json!("100%"), json!("101%")),
+            (
+                "service",
+                json!({"clusterIP": "None"}),
+                json!({"clusterIP": "any"}),
+            ),
+            (
+                "service",
+                json!({"loadBalancerIP": "2001:db8::1"}),
+                json!({"loadBalancerIP": "balancer"}),
+            ),
             (
                 "digest",
                 json!(format!("sha256:{}", "a".repeat(64))),
@@ -368,6 +384,8 @@ mod tests {
             ("url", json!("https://one.example/x"), json!("one.example")),
             ("address", json!("::1"), json!("http://x")),
             ("ingressHost", json!("*.example.org"), json!("https://x/")),
+            ("ingressHost", json!("one.example.org"), json!("one..org")),
+            ("ingressHost", json!(""), json!("one.*.org")),
             (
                 "ingressHosts",
                 json!(["a.example.org"]),

@@ -35,6 +35,13 @@ fn an_image_that_cannot_be_named_is_refused() {
             ["image.tag is \"7.0@sha256:aa\"", "image.digest"],
         ),
         (
+            json!({"image": {"repository": "docker.io/pablodelarco/opennebula"}}),
+            [
+                "the image would be docker.io/docker.io/pablodelarco/opennebula",
+                "\"pablodelarco/opennebula\" into image.repository",
+            ],
+        ),
+        (
             json!({"mariadb": {"image": {"registry": "http://mirror"}}}),
             ["mariadb.image.registry is \"http://mirror\"", "no scheme"],
         ),
@@ -43,6 +50,10 @@ fn an_image_that_cannot_be_named_is_refused() {
     }
     render(&json!({"image": {"registry": "", "repository": "registry.example.org:5000/team/one"}}));
     render(&json!({"global": {"imageRegistry": "registry.example.org:5000/mirror"}}));
+    // A mirror with the name of each registry in its paths.
+    render(
+        &json!({"global": {"imageRegistry": "mirror.example.org"}, "image": {"repository": "docker.io/team/one"}}),
+    );
 }
 
 #[test]
@@ -52,7 +63,10 @@ fn a_port_that_something_else_in_the_pod_has_is_refused() {
     ] {
         refuses(
             &json!({"monitord": {"port": port}}),
-            &[&format!("{port}, which is the port of"), "Choose another one"],
+            &[
+                &format!("monitord.port is {port}, which is the port of"),
+                "Choose another one",
+            ],
         );
     }
     refuses(
@@ -84,6 +98,10 @@ fn a_node_port_is_in_the_range_and_of_one_service() {
     refuses(
         &json!({"service": {"type": "NodePort", "api": {"nodePort": 30080}, "fireedge": {"nodePort": 30080}}}),
         &["service.fireedge.nodePort is 30080, which is the node port in service.api.nodePort too"],
+    );
+    refuses(
+        &json!({"service": {"fireedge": {"nodePort": 30080}}}),
+        &["service.fireedge.nodePort is 30080, but that Service is a ClusterIP"],
     );
     render(
         &json!({"service": {"type": "NodePort", "nodePortRange": "8000-9000", "api": {"nodePort": 8633}}}),
@@ -224,4 +242,46 @@ fn a_path_that_the_web_interface_cannot_have_is_refused() {
     );
     render(&json!({"ingress": {"enabled": true, "path": "/*", "pathType": "ImplementationSpecific"}}));
     render(&json!({"ingress": {"enabled": true, "path": "/fireedge"}}));
+}
+
+#[test]
+fn an_account_or_a_database_of_the_server_is_refused() {
+    for user in ["root", "ROOT", "mariadb.sys"] {
+        refuses(
+            &json!({"mariadb": {"auth": {"username": user}}}),
+            &[&format!("mariadb.auth.username is {user:?}")],
+        );
+    }
+    let operator =
+        json!({"mariadb": {"enabled": false}, "mariadbOperator": {"enabled": true, "username": "root"}});
+    refuses(&operator, &["mariadbOperator.username is \"root\""]);
+    refuses(
+        &json!({"mariadb": {"auth": {"database": "mysql"}}}),
+        &["mariadb.auth.database is \"mysql\""],
+    );
+    let mut values = external("db");
+    values["externalDatabase"]["database"] = json!("information_schema");
+    refuses(&values, &["externalDatabase.database is \"information_schema\""]);
+    let mut values = external("db");
+    values["externalDatabase"]["username"] = json!("root");
+    render(&values);
+}
+
+#[test]
+fn what_cannot_be_written_or_reached_is_refused() {
+    refuses(
+        &json!({"persistence": {"accessModes": ["ReadOnlyMany"]}}),
+        &["persistence.accessModes is [ReadOnlyMany]", "Add ReadWriteOnce"],
+    );
+    refuses(
+        &json!({"persistence": {"accessMode": "ReadOnlyMany"}}),
+        &["persistence.accessModes is [ReadOnlyMany]"],
+    );
+    for address in ["0.0.0.0", "127.0.0.1", "::1", "localhost"] {
+        refuses(
+            &json!({"monitord": {"advertisedAddress": address}}),
+            &[&format!("monitord.advertisedAddress is {address:?}")],
+        );
+    }
+    render(&json!({"monitord": {"advertisedAddress": "192.0.2.1"}}));
 }
