@@ -100,12 +100,8 @@ image.tag is {{ .Values.image.tag | quote }}: must be the tag alone: letters, di
 {{- range $name := list "api" "fireedge" "oneflow" "onegate" "ssh" -}}
 {{- $nodePort := (get $.Values.service $name | default dict).nodePort | default 0 | int -}}
 {{- $there := or (has $name (list "api" "ssh")) (get $.Values $name | default dict).enabled -}}
-{{- if and $nodePort $there -}}
-{{- if eq (include "opennebula.serviceType" (dict "root" $ "name" $name)) "ClusterIP" }}
-service.{{ $name }}.nodePort is {{ $nodePort }}, but that Service is a ClusterIP, which has no node port. Set service.{{ $name }}.type to NodePort or LoadBalancer.
-{{- else -}}
+{{- if and $nodePort $there (ne (include "opennebula.serviceType" (dict "root" $ "name" $name)) "ClusterIP") -}}
 {{- $chosen = append $chosen (dict "name" (printf "service.%s.nodePort" $name) "port" $nodePort) -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if eq (include "opennebula.serviceType" (dict "root" . "name" "monitord")) "NodePort" -}}

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpgid, kill_process, kill_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -150,6 +150,15 @@ impl Reaper {
         let table = lock(&self.table);
         if table.running.contains_key(&pid) {
             signal_group(pid, signal);
+        }
+    }
+
+    /// Signals one process of the group of a started process.
+    pub fn signal_member(&self, group: Pid, pid: Pid, signal: Signal) {
+        let table = lock(&self.table);
+        if table.running.contains_key(&group) && getpgid(Some(pid)).is_ok_and(|of| of == group) {
+            // ESRCH says that it has gone, which is no failure.
+            let _ = kill_process(pid, signal);
         }
     }
 

@@ -233,7 +233,10 @@ pub(super) fn monitor_address(text: &str) -> Result<String, Complaint> {
     if text == "auto" {
         return Ok(text.to_owned());
     }
-    if text.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified()) {
+    if text
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_unspecified())
+    {
         return complain(
             format!("\"{text}\" is not an address to which a hypervisor can send"),
             "Give the address under which hypervisors reach the front-end, or \"auto\".",

@@ -38,25 +38,25 @@ pub(super) enum Drained {
     TimedOut,
 }
 
-/// Whether the process group has a process of this name.
-pub(super) async fn is_busy(group: Pid, process: &str) -> bool {
+/// The processes of this name in the process group.
+pub(super) async fn members(group: Pid, process: &str) -> Vec<Pid> {
     let process = process.to_owned();
     // With thousands of processes this takes longer than whoever asks for the health waits.
-    tokio::task::spawn_blocking(move || has_process(Path::new("/proc"), group, &process))
+    tokio::task::spawn_blocking(move || members_in(Path::new("/proc"), group, &process))
         .await
-        .unwrap_or(false)
+        .unwrap_or_default()
 }
 
 /// Waits until the process group has had no process of this name for [`SETTLE_TIME`], or until `deadline`. A service
 /// that is idle at first is not waited for.
 pub(super) async fn wait(group: Pid, process: &str, deadline: Instant) -> Drained {
-    if !is_busy(group, process).await {
+    if members(group, process).await.is_empty() {
         return Drained::Idle;
     }
     let mut last_busy = Instant::now();
     while Instant::now() < deadline {
         time::sleep_until(deadline.min(Instant::now() + POLL_INTERVAL)).await;
-        if is_busy(group, process).await {
+        if !members(group, process).await.is_empty() {
             last_busy = Instant::now();
         } else if last_busy.elapsed() >= SETTLE_TIME {
             return Drained::Finished;
@@ -65,16 +65,19 @@ pub(super) async fn wait(group: Pid, process: &str, deadline: Instant) -> Draine
     Drained::TimedOut
 }
 
-fn has_process(proc: &Path, group: Pid, process: &str) -> bool {
+fn members_in(proc: &Path, group: Pid, process: &str) -> Vec<Pid> {
     let group = group.as_raw_nonzero().get();
     let Ok(directory) = fs::read_dir(proc) else {
-        return false;
+        return Vec::new();
     };
     directory
         .filter_map(Result::ok)
-        .filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok())
-        .filter_map(|stat| name_and_group(&stat).map(|(name, of)| name == process && of == group))
-        .any(|found| found)
+        .filter_map(|entry| {
+            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            (name_and_group(&stat)? == (process, group)).then_some(pid)
+        })
+        .collect()
 }
 
 /// Fields 2 (comm, in parentheses, which may hold any character) and 5 (pgrp) of `/proc/PID/stat`, unless the process has
@@ -104,9 +107,13 @@ mod tests {
         let (name, group) = name_and_group(&stat).unwrap();
         let group = Pid::from_raw(group).unwrap();
         let proc = Path::new("/proc");
-        assert!(has_process(proc, group, name));
-        assert!(!has_process(proc, group, "terraform"));
-        assert!(!has_process(proc, Pid::INIT, name));
-        assert!(!has_process(Path::new("/nowhere"), group, name));
+        assert!(members_in(proc, group, name).contains(&rustix::process::getpid()));
+        for (proc, group, name) in [
+            (proc, group, "terraform"),
+            (proc, Pid::INIT, name),
+            (Path::new("/nowhere"), group, name),
+        ] {
+            assert_eq!(members_in(proc, group, name), []);
+        }
     }
 }

@@ -99,10 +99,6 @@ fn a_node_port_is_in_the_range_and_of_one_service() {
         &json!({"service": {"type": "NodePort", "api": {"nodePort": 30080}, "fireedge": {"nodePort": 30080}}}),
         &["service.fireedge.nodePort is 30080, which is the node port in service.api.nodePort too"],
     );
-    refuses(
-        &json!({"service": {"fireedge": {"nodePort": 30080}}}),
-        &["service.fireedge.nodePort is 30080, but that Service is a ClusterIP"],
-    );
     render(
         &json!({"service": {"type": "NodePort", "nodePortRange": "8000-9000", "api": {"nodePort": 8633}}}),
     );

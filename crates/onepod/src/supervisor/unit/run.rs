@@ -104,9 +104,15 @@ impl Run {
                     None => reaper.signal(pid, signal),
                     Some(work) => {
                         let (name, process) = (Arc::clone(&unit.name), work.process.clone());
-                        let reaper = reaper.clone();
+                        let (reaper, stop_timeout) = (reaper.clone(), unit.stop_timeout);
                         let waiting = tokio::spawn(async move {
-                            finish_work(&name, pid, &process, deadline).await;
+                            if finish_work(&name, pid, &process, deadline).await == Drained::TimedOut {
+                                // What the service leaves of its group when it ends is killed: the work ends first.
+                                for member in drain::members(pid, &process).await {
+                                    reaper.signal_member(pid, member, Signal::INT);
+                                }
+                                drain::wait(pid, &process, deadline + stop_timeout / 2).await;
+                            }
                             reaper.signal(pid, signal);
                         });
                         if let Some(before) = drain.replace(waiting.abort_handle()) {
@@ -147,19 +153,21 @@ impl Run {
 }
 
 /// Waits for the work of a service and says how that went.
-async fn finish_work(name: &str, pid: Pid, process: &str, deadline: Instant) {
-    if !drain::is_busy(pid, process).await {
-        return;
+async fn finish_work(name: &str, pid: Pid, process: &str, deadline: Instant) -> Drained {
+    if drain::members(pid, process).await.is_empty() {
+        return Drained::Idle;
     }
     let seconds = deadline.saturating_duration_since(Instant::now()).as_secs();
     tracing::info!("{name}: waiting for {process} to finish, {seconds} s at most");
-    match drain::wait(pid, process, deadline).await {
+    let drained = drain::wait(pid, process, deadline).await;
+    match drained {
         Drained::Idle | Drained::Finished => tracing::info!("{name}: {process} has finished"),
         Drained::TimedOut => tracing::error!(
-            "{name}: {process} was still running after {seconds} s and is stopped: OpenNebula may not know all machines \
-             that it has made. See \"OneForm\" in docs/operations.md"
+            "{name}: {process} was still running after {seconds} s and is interrupted: OpenNebula may not know all \
+             machines that it has made. See \"OneForm\" in docs/operations.md"
         ),
     }
+    drained
 }
 
 fn start(
