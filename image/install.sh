@@ -4,8 +4,9 @@
 #
 # Takes from the build's arguments: ONE_VERSION (X.Y.Z or X.Y.Z.N), ONE_REPOSITORY (an apt repository with suite "stable" and component
 # "opennebula"), ONE_PINS (exact versions, "NAME=VERSION …", of packages that are known; may be empty), SOURCE_DATE_EPOCH
-# (seconds; what would carry the time of the build carries this one). Takes the repository's key from /mnt/key. Fails when a
-# package of another version arrives. Changes no file of a package; moves, copies, deletes and links whole ones only.
+# (seconds; what would carry the time of the build carries this one). Takes the repository's key from /mnt/key, and of the keys
+# in it only the one of ONE_REPOSITORY_FINGERPRINT, unless that is empty. Fails when a package of another version arrives.
+# Changes no file of a package; moves, copies, deletes and links whole ones only.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH
 [[ ! -e /run/secrets/apt ]] || export APT_CONFIG=/run/secrets/apt
@@ -25,7 +26,10 @@ upstream() { local version=${1#*:}; echo "${version%%[-+~]*}"; }
 # Everything in here is undone at the end, whether it is still there or not.
 scaffold=(/etc/apt/sources.list.d/opennebula.list /etc/apt/opennebula.asc /etc/dpkg/dpkg.cfg.d/opennebula-image)
 install -m 0644 /mnt/key/opennebula.asc /etc/apt/opennebula.asc
-echo "deb [signed-by=/etc/apt/opennebula.asc] $ONE_REPOSITORY stable opennebula" >/etc/apt/sources.list.d/opennebula.list
+[[ ${ONE_REPOSITORY_FINGERPRINT:-} =~ ^([0-9A-F]{40})?$ ]] ||
+  die "ONE_REPOSITORY_FINGERPRINT is \"$ONE_REPOSITORY_FINGERPRINT\", and must be 40 hexadecimal digits in capitals, or empty"
+signed_by=/etc/apt/opennebula.asc${ONE_REPOSITORY_FINGERPRINT:+,$ONE_REPOSITORY_FINGERPRINT}
+echo "deb [signed-by=$signed_by] $ONE_REPOSITORY stable opennebula" >/etc/apt/sources.list.d/opennebula.list
 # Documentation stays out; licences stay in.
 printf '%s\n' 'path-exclude=/usr/share/doc/*' 'path-include=/usr/share/doc/*/copyright' 'path-exclude=/usr/share/man/*' \
   'path-exclude=/usr/share/info/*' 'path-exclude=/usr/share/locale/*' >/etc/dpkg/dpkg.cfg.d/opennebula-image

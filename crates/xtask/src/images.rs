@@ -278,11 +278,11 @@ impl Store {
     /// Builds what an earlier image of the name consisted of, for comparison; its layers and its files.
     pub(crate) fn build_earlier(&self, base: &str, source: &Source) -> Result<(Vec<Layer>, PathBuf)> {
         let stored = "localhost/opennebula-earlier:latest";
-        let (repository, key) = source.addresses(serve::serve)?;
+        // It has no argument for the fingerprint.
+        let [repository, key, _] = source.arguments(serve::serve)?;
         self.buildah(["bud", "--tag", stored, "--secret", &self.apt_secret()?])
             .args(["--build-arg", &format!("BASE_IMAGE={base}")])
-            .args(["--build-arg", &format!("ONE_REPOSITORY={repository}")])
-            .args(["--build-arg", &format!("ONE_REPOSITORY_KEY={key}")])
+            .args(["--build-arg", &repository, "--build-arg", &key])
             .args(["--no-cache", "--layers"])
             .arg(self.repo.root.join("tests/image/earlier"))
             .run(&self.log("earlier"))?;
@@ -345,7 +345,7 @@ impl Store {
         let Some(folder) = onepod.parent() else {
             bail!("{} lies in no folder", onepod.display())
         };
-        let (repository, key) = source.addresses(serve::serve)?;
+        let [repository, key, fingerprint] = source.arguments(serve::serve)?;
         // A folder with the one file, so that the number of the context does not hang on its neighbours.
         let context = self.repo.state.join("onepod");
         fs::create_dir_all(&context).context(".state/onepod")?;
@@ -354,8 +354,8 @@ impl Store {
             .args(["--build-context", &format!("onepod={}", context.display())])
             .args(["--build-arg", &format!("BASE_IMAGE={base}")])
             .args(["--build-arg", &format!("ONE_VERSION={}", self.repo.release)])
-            .args(["--build-arg", &format!("ONE_REPOSITORY={repository}")])
-            .args(["--build-arg", &format!("ONE_REPOSITORY_KEY={key}")])
+            .args(["--build-arg", &repository, "--build-arg", &key])
+            .args(["--build-arg", &fingerprint])
             .args(["--build-arg", &format!("SOURCE_DATE_EPOCH={EPOCH}")])
             .args(["--timestamp", EPOCH])
             .args(more)

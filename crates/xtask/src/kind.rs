@@ -210,7 +210,7 @@ impl Kind {
 
     /// True when the image is another than before.
     fn build(&self, image: &str, source: &Source) -> Result<bool> {
-        let (repository, key) = source.addresses(serve::serve)?;
+        let [repository, key, fingerprint] = source.arguments(serve::serve)?;
         let id = || {
             cmd("docker")
                 .args(["image", "inspect", "--format", "{{.Id}}", image])
@@ -221,8 +221,8 @@ impl Kind {
         cmd("docker")
             .args(["build", "--network", "host", "--tag", image])
             .args(["--build-arg", &format!("ONE_VERSION={}", self.repo.release)])
-            .args(["--build-arg", &format!("ONE_REPOSITORY={repository}")])
-            .args(["--build-arg", &format!("ONE_REPOSITORY_KEY={key}")])
+            .args(["--build-arg", &repository, "--build-arg", &key])
+            .args(["--build-arg", &fingerprint])
             .arg("--file")
             .arg(self.repo.root.join("image/Dockerfile"))
             .arg(&self.repo.root)

@@ -11,4 +11,4 @@ pub(crate) use images::push;
 pub(crate) use proxy::Request;
 pub(crate) use proxy::{Fault, Proxy, Trouble};
 pub(crate) use registry::{Registry, build};
-pub(crate) use vendor::{Key, publish, suite};
+pub(crate) use vendor::{Key, at, now, publish, suite};

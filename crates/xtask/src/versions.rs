@@ -15,6 +15,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context as _, Error, Result, bail};
+use jiff::Timestamp;
 
 use crate::files;
 
@@ -28,9 +29,17 @@ pub(crate) const CORE: &str = "opennebula";
 /// Exact versions by the names of the packages.
 pub(crate) type Packages = BTreeMap<String, PackageVersion>;
 
-/// What is installed of a line. `OneForm` came with 7.2, `OneKS` with 7.4.
-pub(crate) fn installed(line: Line) -> Vec<&'static str> {
-    let mut names = vec![
+/// Whether a package belongs to every release of its lines. `image/packages` marks the others with a `?`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Always,
+    /// An image can be built without it: its service is then left out.
+    Optional,
+}
+
+/// The packages that are installed of a line. `OneForm` came with 7.2, `OneKS` with 7.4.
+pub(crate) fn packages_of(line: Line) -> Vec<(&'static str, Presence)> {
+    let mut packages: Vec<(&'static str, Presence)> = [
         CORE,
         "opennebula-fireedge",
         "opennebula-flow",
@@ -38,14 +47,18 @@ pub(crate) fn installed(line: Line) -> Vec<&'static str> {
         "opennebula-guacd",
         "opennebula-migration",
         "opennebula-tools",
-    ];
-    if line >= Line::new(7, 2) {
-        names.push("opennebula-form");
+    ]
+    .map(|name| (name, Presence::Always))
+    .to_vec();
+    for (since, name) in [
+        (Line::new(7, 2), "opennebula-form"),
+        (Line::new(7, 4), "opennebula-ks"),
+    ] {
+        if line >= since {
+            packages.push((name, Presence::Optional));
+        }
     }
-    if line >= Line::new(7, 4) {
-        names.push("opennebula-ks");
-    }
-    names
+    packages
 }
 
 /// What images are built for. Docker and Debian call both by the same names.
@@ -90,6 +103,8 @@ pub(crate) struct Entry {
     distribution: String,
     base: String,
     architectures: BTreeSet<Architecture>,
+    /// When the vendor signed the index that the packages were read in; none until then.
+    index: Option<Timestamp>,
     /// None until the vendor's index was read.
     packages: Option<Packages>,
 }
@@ -167,9 +182,15 @@ impl Entry {
         self.packages.as_ref()
     }
 
-    /// The same line with what the vendor's index says.
+    /// The date of the index that they were read in.
+    pub(crate) fn index(&self) -> Option<Timestamp> {
+        self.index
+    }
+
+    /// The same line with what the vendor's index of a date says.
     pub(crate) fn confirmed(
         &self,
+        index: Timestamp,
         version: Version,
         packages: Packages,
         architectures: BTreeSet<Architecture>,
@@ -177,6 +198,7 @@ impl Entry {
         Self {
             version,
             architectures,
+            index: Some(index),
             packages: Some(packages),
             ..self.clone()
         }
@@ -199,6 +221,7 @@ pub(crate) mod tests {
                     distribution: "Ubuntu/24.04".to_owned(),
                     base: format!("docker.io/library/ubuntu:24.04@sha256:{}", "0".repeat(64)),
                     architectures: BTreeSet::from([Architecture::Amd64]),
+                    index: None,
                     packages: None,
                 };
                 (line.parse().unwrap(), entry)
@@ -245,9 +268,30 @@ pub(crate) mod tests {
 
     #[test]
     fn each_line_installs_what_it_has() {
-        let count = |line: &str| installed(line.parse().unwrap()).len();
+        let count = |line: &str| packages_of(line.parse().unwrap()).len();
         assert_eq!((count("7.0"), count("7.2"), count("7.4")), (7, 8, 9));
         assert_eq!((count("7.10"), count("8.0")), (9, 9));
+    }
+
+    #[test]
+    fn the_image_installs_the_same_packages_and_leaves_out_the_same() {
+        let list = fs::read_to_string(of_the_repository().join("image/packages")).unwrap();
+        let mut of_the_image: Vec<&str> = list
+            .lines()
+            .filter_map(|line| line.strip_prefix("opennebula "))
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        let newest: Line = "7.4".parse().unwrap();
+        let mut known: Vec<String> = packages_of(newest)
+            .into_iter()
+            .map(|(name, presence)| match presence {
+                Presence::Always => name.to_owned(),
+                Presence::Optional => format!("{name}?"),
+            })
+            .collect();
+        of_the_image.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(of_the_image, known);
     }
 
     #[test]
@@ -271,6 +315,7 @@ pub(crate) mod tests {
         let versions = unconfirmed(&[("7.0", "7.0.0")]);
         let line = versions.default;
         let entry = versions.lines[&line].confirmed(
+            Timestamp::UNIX_EPOCH,
             "7.0.1".parse().unwrap(),
             Packages::new(),
             BTreeSet::from([Architecture::Amd64]),

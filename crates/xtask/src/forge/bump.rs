@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::forge::hand;
+use crate::release::{Mode, Vendor, detect};
 use crate::repo::Repo;
 use crate::sh::cmd;
 use crate::versions::{Line, Version, Versions};
@@ -24,14 +25,16 @@ enum Change {
     Packages { release: Version },
 }
 
-/// Brings `versions.json` up to date and writes the body to a file. The step's outputs are `changed` (true or false), `title`
-/// and `proposed`, the lines that could be built and are not.
+/// Brings `versions.json` up to date and writes the body to a file. The step's outputs are `changed` (true or false), `title`,
+/// `proposed`, the lines that could be built and are not, and `broken`, the lines that cannot be judged and are as they were.
 pub(crate) fn bump(repo: &Repo, body: &Path) -> Result<()> {
     let this = std::env::current_exe().context("this program's own path")?;
     let before = Versions::read(&repo.versions())?;
-    let found = cmd(&this).args(["release", "detect"]).dir(&repo.root).read()?;
+    let vendor = Vendor::default();
+    let outcome = detect(&vendor, &repo.versions(), None, Mode::Write)?;
+    let found = &outcome.report;
     let after = Versions::read(&repo.versions())?;
-    crate::progress::say(&found);
+    crate::progress::say(found);
     let changes = changes(&before, &after);
     let mut reports = Vec::new();
     for change in &changes {
@@ -43,10 +46,18 @@ pub(crate) fn bump(repo: &Repo, body: &Path) -> Result<()> {
             reports.push(report);
         }
     }
-    std::fs::write(body, text(&found, &reports)).with_context(|| body.display().to_string())?;
+    std::fs::write(body, text(found, &reports)).with_context(|| body.display().to_string())?;
     hand::set("changed", if changes.is_empty() { "false" } else { "true" })?;
     hand::set("title", &title(&changes))?;
-    hand::set("proposed", &proposed(&found))
+    hand::set("proposed", &lines(&outcome.proposed))?;
+    let broken: Vec<Line> = outcome.broken.iter().map(|(line, _)| *line).collect();
+    hand::set("broken", &lines(&broken))
+}
+
+/// As `7.6, 8.0`.
+fn lines(lines: &[Line]) -> String {
+    let names: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 fn changes(before: &Versions, after: &Versions) -> Vec<Change> {
@@ -116,16 +127,6 @@ fn text(found: &str, reports: &[String]) -> String {
     text
 }
 
-/// The lines that the table proposes, as `7.6, 8.0`.
-fn proposed(found: &str) -> String {
-    found
-        .lines()
-        .filter(|row| row.ends_with("  new line"))
-        .filter_map(|row| row.split_whitespace().next())
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,9 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_could_be_built_is_proposed() {
-        let found = "line  before  now    verdict\n7.4   7.4.0   7.4.0  as before\n7.6   -       7.6.0  new line\n\n7.6 is a new line\n";
-        assert_eq!(proposed(found), "7.6");
-        assert_eq!(proposed("versions.json is up to date"), "");
+    fn lines_are_named_one_behind_the_other() {
+        assert_eq!(lines(&[Line::new(7, 6), Line::new(8, 0)]), "7.6, 8.0");
+        assert_eq!(lines(&[]), "");
     }
 }

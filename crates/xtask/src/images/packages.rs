@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use super::repository::{Repository, SUITE, vendor_key};
 use crate::digest::Inputs;
 use crate::machine::Distribution;
+use crate::release::VENDOR_FINGERPRINT;
 use crate::repo::Repo;
 use crate::sh::cmd;
 
@@ -144,16 +145,27 @@ impl Source {
         }
     }
 
-    /// The addresses of the repository and of its key; `serve` is asked to serve folders of this machine.
-    pub(crate) fn addresses(&self, serve: impl Fn(&Path) -> Result<SocketAddr>) -> Result<(String, String)> {
-        match &self.place {
-            Place::Repository(repository) => repository.served(serve),
+    /// The arguments of a build that say where the packages are and who signs them; `serve` is asked to serve folders of
+    /// this machine.
+    pub(crate) fn arguments(&self, serve: impl Fn(&Path) -> Result<SocketAddr>) -> Result<[String; 3]> {
+        let (repository, key, fingerprint) = match &self.place {
+            Place::Repository(repository) => {
+                let (address, key) = repository.served(serve)?;
+                // The vendor's key is pinned. One that was named is trusted as it is.
+                let pinned = repository.key == vendor_key();
+                (address, key, if pinned { VENDOR_FINGERPRINT } else { "" })
+            }
             Place::Folder { dir, release } => {
                 let address = serve(dir)?;
                 let repository = format!("http://{address}/repo/{release}/Ubuntu/24.04");
-                Ok((repository, format!("http://{address}/repo/repo2.key")))
+                (repository, format!("http://{address}/repo/repo2.key"), "")
             }
-        }
+        };
+        Ok([
+            format!("ONE_REPOSITORY={repository}"),
+            format!("ONE_REPOSITORY_KEY={key}"),
+            format!("ONE_REPOSITORY_FINGERPRINT={fingerprint}"),
+        ])
     }
 }
 

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use crate::digest::sha256;
@@ -42,6 +44,15 @@ impl Key {
         fs::write(to, self.gpg(&["--armor", "--export"])?).with_context(|| to.display().to_string())
     }
 
+    /// What a signature of it is told by.
+    pub(crate) fn fingerprint(&self) -> Result<String> {
+        let said = self.gpg(&["--with-colons", "--list-keys"])?;
+        let line = said.lines().find(|line| line.starts_with("fpr:"));
+        line.and_then(|line| line.split(':').nth(9))
+            .map(str::to_owned)
+            .with_context(|| format!("gpg names no fingerprint: {said}"))
+    }
+
     /// Writes a text with its signature around it.
     pub(crate) fn sign(&self, text: &str, to: &Path) -> Result<()> {
         let plain = to.with_extension("plain");
@@ -66,9 +77,23 @@ pub(crate) fn suite(repositories: &Path, folder: &str) -> PathBuf {
     repositories.join(folder).join("Ubuntu/24.04/dists/stable")
 }
 
+/// The time as a signed index has it.
+pub(crate) fn now() -> String {
+    at(SignedDuration::ZERO)
+}
+
+/// The time some while from now, or before it.
+pub(crate) fn at(from_now: SignedDuration) -> String {
+    let time = Timestamp::now().saturating_add(from_now).unwrap_or_default();
+    rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .unwrap_or_default()
+        .replace("GMT", "UTC")
+}
+
 /// Publishes lists of packages, by Debian's names of the architectures: each plain and packed, and an index of them that is
-/// signed.
-pub(crate) fn publish(suite: &Path, key: &Key, lists: &[(&str, String)]) -> Result<()> {
+/// signed and has these fields beside those of the lists, such as `Date: …`.
+pub(crate) fn publish(suite: &Path, key: &Key, lists: &[(&str, String)], fields: &str) -> Result<()> {
     if suite.exists() {
         fs::remove_dir_all(suite).with_context(|| suite.display().to_string())?;
     }
@@ -87,7 +112,7 @@ pub(crate) fn publish(suite: &Path, key: &Key, lists: &[(&str, String)]) -> Resu
     }
     let names: Vec<&str> = lists.iter().map(|(architecture, _)| *architecture).collect();
     let release = format!(
-        "Origin: OpenNebula\nSuite: stable\nArchitectures: {}\nComponents: opennebula\nSHA256:\n{sums}",
+        "Origin: OpenNebula\nSuite: stable\n{fields}\nArchitectures: {}\nComponents: opennebula\nSHA256:\n{sums}",
         names.join(" ")
     );
     key.sign(&release, &suite.join("InRelease"))

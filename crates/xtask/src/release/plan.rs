@@ -10,7 +10,9 @@ use std::fmt::{self, Display, Formatter};
 use anyhow::{Result, bail};
 
 use super::index::Index;
-use crate::versions::{Architecture, CORE, Entry, Line, PackageVersion, Packages, Version, installed};
+use crate::versions::{
+    Architecture, CORE, Entry, Line, PackageVersion, Packages, Presence, Version, packages_of,
+};
 
 /// A line that is built, with what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,10 +88,26 @@ pub(crate) fn plan(line: Line, before: &Entry, source: Source, index: &Index) ->
             before.version()
         );
     }
+    if let Some(seen) = before.index()
+        && index.date < seen
+    {
+        bail!(
+            "{address} is of {}, which is older than {seen}, the date of the index that versions.json was written by: a \
+             mirror is behind, or somebody serves an old index again; try again later",
+            index.date
+        );
+    }
     if offer.version == before.version() {
         refuse_less(before, &offer, address)?;
     }
-    let after = before.confirmed(offer.version, offer.packages, offer.architectures);
+    let known = (before.version(), before.packages(), before.architectures());
+    // A new date alone is no news: the vendor signs the same index again.
+    let same = known == (offer.version, Some(&offer.packages), &offer.architectures);
+    let after = if same {
+        before.clone()
+    } else {
+        before.confirmed(index.date, offer.version, offer.packages, offer.architectures)
+    };
     let verdict = if after.version() > before.version() {
         Verdict::Newer
     } else if before.packages().is_none() {
@@ -137,13 +155,16 @@ fn refuse_less(before: &Entry, offer: &Offer, address: &str) -> Result<()> {
         );
     }
     for (name, old) in before.packages().into_iter().flatten() {
-        if let Some(new) = offer.packages.get(name)
-            && new < old
-        {
-            bail!(
+        match offer.packages.get(name) {
+            Some(new) if new < old => bail!(
                 "{address} has {name} {new}, which is older than {old} in versions.json: try again later; if the \
                  vendor took the package back, correct the file by hand"
-            );
+            ),
+            None => bail!(
+                "{address} has no {name} of {version} any more, and versions.json has {old}: try again later; if the \
+                 vendor took the package back, correct the file by hand"
+            ),
+            Some(_) => {}
         }
     }
     Ok(())
@@ -165,7 +186,7 @@ fn offer(line: Line, index: &Index) -> Result<(Option<Offer>, LeftOut)> {
     let mut plain: BTreeMap<Architecture, Plain> = BTreeMap::new();
     for (architecture, packages) in &index.packages {
         let plain = plain.entry(*architecture).or_default();
-        for name in installed(line) {
+        for (name, _) in packages_of(line) {
             for package in packages.iter().filter(|package| package.name == name) {
                 match judge(line, &package.version) {
                     Ok(version) => {
@@ -246,13 +267,14 @@ fn newest(
 ) -> Result<Packages> {
     let mut packages = Packages::new();
     let mut missing = Vec::new();
-    for name in installed(line) {
+    for (name, presence) in packages_of(line) {
         let versions = plain.values().filter_map(|plain| plain.get(name)).flatten();
         match versions.filter(|found| found.release() == version).max() {
             Some(found) => {
                 packages.insert(name.to_owned(), found.clone());
             }
-            None => missing.push(name),
+            None if presence == Presence::Always => missing.push(name),
+            None => {}
         }
     }
     if !missing.is_empty() {

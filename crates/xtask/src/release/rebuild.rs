@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use super::index::stanzas;
+use super::control::stanzas;
 use super::markdown;
 use super::sbom::Sbom;
 use super::scan::{Finding, Origin, Scan};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::plan::{Planned, Proposed, Source, shown};
-use crate::versions::{Architecture, Entry};
+use crate::versions::{Architecture, Entry, packages_of};
 
 const TITLES: [&str; 6] = ["line", "before", "now", "packages", "architectures", "verdict"];
 
@@ -81,6 +81,20 @@ fn remarks(planned: &[Planned], proposed: &[Proposed]) -> Vec<String> {
                 one.line,
                 one.after.version(),
                 list(&gone)
+            ));
+        }
+        let packages = one.after.packages();
+        let absent: Vec<&str> = packages_of(one.line)
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| packages.is_some_and(|packages| !packages.contains_key(*name)))
+            .collect();
+        if !absent.is_empty() {
+            remarks.push(format!(
+                "{}: {} has no {}; its image is built without",
+                one.line,
+                one.after.version(),
+                absent.join(", ")
             ));
         }
         if one.source == Source::Release {

@@ -104,7 +104,7 @@ fn add(root: &Path, contents: &mut Contents) -> Result<()> {
 
 /// The name and the fields of a control file.
 fn package(text: &str) -> Result<(String, Package)> {
-    let [fields] = super::index::stanzas(text)?
+    let [fields] = super::control::stanzas(text)?
         .try_into()
         .ok()
         .context("it is not one stanza")?;

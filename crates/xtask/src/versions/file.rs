@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Architecture, Entry, Line, PackageVersion, Packages, Version, Versions, installed};
+use super::{Architecture, Entry, Line, PackageVersion, Packages, Presence, Version, Versions, packages_of};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +29,9 @@ struct RawEntry {
     distribution: String,
     base: String,
     architectures: Vec<String>,
+    /// When the vendor signed the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    index: Option<String>,
     #[serde(deserialize_with = "unique")]
     packages: BTreeMap<String, Option<String>>,
 }
@@ -82,14 +85,15 @@ pub(super) fn render(versions: &Versions) -> Result<String> {
         distribution: entry.distribution.clone(),
         base: entry.base.clone(),
         architectures: entry.architectures.iter().map(ToString::to_string).collect(),
+        index: entry.index.map(|date| date.to_string()),
         packages: match &entry.packages {
             Some(packages) => packages
                 .iter()
                 .map(|(name, version)| (name.clone(), Some(version.to_string())))
                 .collect(),
-            None => installed(line)
+            None => packages_of(line)
                 .into_iter()
-                .map(|name| (name.to_owned(), None))
+                .map(|(name, _)| (name.to_owned(), None))
                 .collect(),
         },
     };
@@ -110,10 +114,17 @@ fn entry(line: Line, raw: RawEntry, place: &str, mistakes: &mut Mistakes) -> Opt
     mistakes.take(&format!("{place}.distribution"), distribution(&raw.distribution));
     mistakes.take(&format!("{place}.base"), base(&raw.base));
     let architectures = architectures(&raw.architectures, &format!("{place}.architectures"), mistakes);
-    let names: BTreeSet<&str> = installed(line).into_iter().collect();
+    let index = raw.index.and_then(|text| {
+        let read = text
+            .parse()
+            .with_context(|| format!("\"{text}\" is no time, such as 2026-07-26T10:00:00Z"));
+        mistakes.take(&format!("{place}.index"), read)
+    });
+    let known: BTreeMap<&str, Presence> = packages_of(line).into_iter().collect();
     let place = format!("{place}.packages");
-    for name in &names {
-        if !raw.packages.contains_key(*name) {
+    for (name, presence) in &known {
+        let may_be_absent = raw.confirmed && *presence == Presence::Optional;
+        if !may_be_absent && !raw.packages.contains_key(*name) {
             mistakes.add(
                 &place,
                 format!("{name} is not there, and is installed of this line"),
@@ -123,7 +134,7 @@ fn entry(line: Line, raw: RawEntry, place: &str, mistakes: &mut Mistakes) -> Opt
     let mut packages = Packages::new();
     for (name, text) in raw.packages {
         let place = format!("{place}.{name}");
-        if !names.contains(name.as_str()) {
+        if !known.contains_key(name.as_str()) {
             mistakes.add(&place, "nothing of this name is installed of this line");
         }
         match (text, raw.confirmed) {
@@ -148,6 +159,7 @@ fn entry(line: Line, raw: RawEntry, place: &str, mistakes: &mut Mistakes) -> Opt
         distribution: raw.distribution,
         base: raw.base,
         architectures,
+        index,
         packages: raw.confirmed.then_some(packages),
     })
 }
@@ -293,6 +305,7 @@ mod tests {
         "amd64",
         "arm64"
       ],
+      "index": "2025-10-22T08:00:00Z",
       "packages": {
         "opennebula": "7.0.1-1",
         "opennebula-fireedge": "7.0.1-1",
@@ -390,6 +403,25 @@ mod tests {
     }
 
     #[test]
+    fn a_release_may_lack_what_is_optional_of_its_line_and_nothing_else() {
+        let of_7_4 = CONFIRMED.replace("7.0", "7.4");
+        let versions = parse(&of_7_4).unwrap();
+        assert_eq!(render(&versions).unwrap(), of_7_4);
+        assert_snapshot!(refused(&[("        \"opennebula-gate\": \"7.0.1-1\",\n", "")]), @"
+        1 mistake
+          lines.7.0.packages: opennebula-gate is not there, and is installed of this line
+        ");
+    }
+
+    #[test]
+    fn the_date_of_the_index_is_a_time() {
+        assert_snapshot!(refused(&[("2025-10-22T08:00:00Z", "yesterday")]), @r#"
+        1 mistake
+          lines.7.0.index: "yesterday" is no time, such as 2026-07-26T10:00:00Z: failed to parse four digit integer as year: invalid digit, expected 0-9 but got y
+        "#);
+    }
+
+    #[test]
     fn a_base_has_its_digest() {
         assert_snapshot!(
             refused(&[("@sha256:0000000000000000000000000000000000000000000000000000000000000000", "")]),
@@ -402,8 +434,8 @@ mod tests {
 
     #[test]
     fn keys_that_are_unknown_or_there_twice_have_a_line_and_a_column() {
-        assert_snapshot!(refused(&[("\"distribution\"", "\"distro\"")]), @"correct this, or take the file from version control: unknown field `distro`, expected one of `version`, `confirmed`, `distribution`, `base`, `architectures`, `packages` at line 7 column 14");
-        assert_snapshot!(refused(&[("\"opennebula-tools\"", "\"opennebula\"")]), @r#"correct this, or take the file from version control: "opennebula" is there twice at line 21 column 7"#);
+        assert_snapshot!(refused(&[("\"distribution\"", "\"distro\"")]), @"correct this, or take the file from version control: unknown field `distro`, expected one of `version`, `confirmed`, `distribution`, `base`, `architectures`, `index`, `packages` at line 7 column 14");
+        assert_snapshot!(refused(&[("\"opennebula-tools\"", "\"opennebula\"")]), @r#"correct this, or take the file from version control: "opennebula" is there twice at line 22 column 7"#);
         assert_snapshot!(refused(&[("\"amd64\",\n        \"arm64\"", "")]), @"
         1 mistake
           lines.7.0.architectures: there is none

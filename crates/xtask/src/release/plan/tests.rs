@@ -1,4 +1,5 @@
 use insta::assert_snapshot;
+use jiff::Timestamp;
 
 use super::super::index::Package;
 use super::super::table::table;
@@ -9,9 +10,9 @@ const LINE: Line = Line::new(7, 0);
 
 /// All packages of a line in one version, guacd's with Guacamole's number.
 fn all(line: Line, version: &str) -> Vec<Package> {
-    installed(line)
+    packages_of(line)
         .into_iter()
-        .map(|name| Package {
+        .map(|(name, _)| Package {
             name: name.to_owned(),
             version: match name {
                 "opennebula-guacd" => format!("{version}.5.5+1-1"),
@@ -32,6 +33,7 @@ fn index(lists: &[(Architecture, &[&str])]) -> Index {
         .collect();
     Index {
         address: "http://x/InRelease".to_owned(),
+        date: Timestamp::UNIX_EPOCH,
         packages,
     }
 }
@@ -196,6 +198,7 @@ fn a_new_line_is_proposed() {
     let line = Line::new(7, 6);
     let of = |versions: &[&str]| Index {
         address: "http://x/InRelease".to_owned(),
+        date: Timestamp::UNIX_EPOCH,
         packages: [(
             Architecture::Amd64,
             versions.iter().flat_map(|version| all(line, version)).collect(),
@@ -212,10 +215,9 @@ fn a_new_line_is_proposed() {
     assert_snapshot!(table(&[], &proposed), @"
     line  before  now    packages  architectures  verdict
     7.6   -       7.6.0  9         amd64          new line
-    7.6   -       ?      ?         ?              new line
+    7.6   -       7.6.0  8         amd64          new line
 
     7.6: a line that is not built; whoever wants it adds it to versions.json by hand
     7.6: a line that is not built; whoever wants it adds it to versions.json by hand
-    7.6: cannot be built yet: http://x/InRelease has 7.6.0 without opennebula-ks: the vendor may be publishing just now, try again later
     ");
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Change, Difference, units};
-use crate::versions::installed;
+use crate::versions::packages_of;
 
 pub(super) const SERVICES: &str = "image/services.toml";
 pub(super) const PACKAGES: &str = "image/packages";
@@ -131,7 +131,7 @@ pub(super) fn of(difference: &Difference, ours: &Ours) -> BTreeSet<Item> {
 }
 
 fn packages(difference: &Difference, ours: &Ours, add: &mut impl FnMut(&'static str, bool, String)) {
-    let installed = installed(difference.line());
+    let installed = packages_of(difference.line());
     for change in difference
         .packages
         .iter()
@@ -139,7 +139,7 @@ fn packages(difference: &Difference, ours: &Ours, add: &mut impl FnMut(&'static 
         .filter(|change| change.before.is_none())
     {
         let name = &change.place;
-        let known = installed.contains(&name.as_str());
+        let known = installed.iter().any(|(known, _)| known == name);
         add(
             INSTALLED,
             known,

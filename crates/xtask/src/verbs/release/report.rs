@@ -8,14 +8,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use crate::images::VENDOR;
 use crate::progress;
-use crate::release::Repository;
-use crate::release::debs::of_release;
 use crate::release::report::{Contents, Ours, compare};
 use crate::release::unpack;
+use crate::release::{Repository, Vendor};
 use crate::repo::Repo;
-use crate::versions::{Architecture, CORE, PackageVersion, Version, Versions};
+use crate::versions::{CORE, PackageVersion, Version, Versions};
 
 #[derive(Debug, Args)]
 pub(crate) struct Report {
@@ -29,12 +27,8 @@ pub(crate) struct Report {
     /// A folder with the new release's packages
     #[arg(long, value_name = "DIR")]
     packages_new: Option<PathBuf>,
-    /// The folder of the vendor's apt repositories
-    #[arg(long, value_name = "URL", default_value = VENDOR)]
-    repository: String,
-    /// The key that the indexes are signed with, ASCII-armoured; without it repo2.key in the repository
-    #[arg(long, value_name = "URL-OR-FILE")]
-    key: Option<String>,
+    #[command(flatten)]
+    vendor: Vendor,
     /// The distribution in the repository's paths; without it that of the release's line in versions.json
     #[arg(long, value_name = "NAME/RELEASE")]
     distribution: Option<String>,
@@ -84,11 +78,7 @@ impl Report {
     }
 
     fn downloaded(&self, repo: &Repo, release: Version) -> Result<Contents> {
-        let key = match &self.key {
-            Some(key) => key.clone(),
-            None => format!("{}/repo2.key", self.repository.trim_end_matches('/')),
-        };
-        let repository = Repository::open(&self.repository, &key)?;
+        let repository = Repository::open(&self.vendor)?;
         let distribution = match &self.distribution {
             Some(distribution) => distribution.clone(),
             None => distribution(&Versions::read(&repo.versions())?, release)?,
@@ -99,16 +89,10 @@ impl Report {
             format!("{}/{distribution}", release.line()),
         ];
         for folder in &folders {
-            let Some(all) = repository.debs(folder, Architecture::Amd64)? else {
-                continue;
-            };
-            let debs = of_release(&all, release).with_context(|| repository.index_of(folder))?;
             let dir = tempfile::tempdir().context("a temporary folder")?;
-            for deb in &debs {
-                let file = dir.path().join(format!("{}.deb", deb.name));
-                repository.download(folder, deb, &file)?;
+            if repository.download(folder, release, dir.path())? {
+                return unpack::read(dir.path());
             }
-            return unpack::read(dir.path());
         }
         bail!(
             "neither {} nor {} is there (404): name another repository with --repository, or folders with packages",

@@ -13,12 +13,12 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::super::detect::Detect;
 use crate::images::simulator;
 use crate::registry::{Digest, Name, Patience, Repository};
-use crate::rehearsal::{Key, Proxy, Registry, build, publish, push, suite};
+use crate::rehearsal::{Key, Proxy, Registry, build, now, publish, push, suite};
 use crate::release::{
-    Candidate, Event, How, Job, PREFIX, Promotion, Wanted, candidate, columns, matrix, promote, published,
+    Candidate, Event, How, Job, Mode, Outcome, PREFIX, Promotion, Vendor, Wanted, candidate, columns, detect,
+    matrix, promote, published,
 };
 use crate::repo::Repo;
 use crate::serve;
@@ -128,6 +128,17 @@ impl Stage {
 
     /// The vendor publishes a list of a line for some architectures.
     pub(super) fn publish(&self, line: &str, architectures: &[Architecture], list: &str) -> Result<()> {
+        self.publish_dated(line, architectures, list, &format!("Date: {}", now()))
+    }
+
+    /// The same with other dates, as the index's fields.
+    pub(super) fn publish_dated(
+        &self,
+        line: &str,
+        architectures: &[Architecture],
+        list: &str,
+        dates: &str,
+    ) -> Result<()> {
         let of = |architecture: &Architecture| {
             let machine = format!("Architecture: {}\n", machine());
             list.replace(&machine, &format!("Architecture: {architecture}\n"))
@@ -138,26 +149,40 @@ impl Stage {
             .map(String::as_str)
             .zip(architectures.iter().map(of))
             .collect();
-        publish(&self.suite(line), &self.key, &lists)
+        publish(&self.suite(line), &self.key, &lists, dates)
     }
 
     // ---- the steps of a release ----
 
-    /// `release detect`: whether versions.json was changed.
+    /// `release detect`: whether versions.json was changed. Fails where a line is as it was because something is wrong.
     pub(super) fn detect(&self) -> Result<bool> {
-        self.run(&Detect::of(&self.vendor, None, None))
+        whole(&self.detect_lines()?)
     }
 
-    /// The same for one line, at an address where no vendor is.
+    /// The same with what becomes of each line.
+    pub(super) fn detect_lines(&self) -> Result<Outcome> {
+        self.detect_each(&self.vendor, &self.key.fingerprint()?)
+    }
+
+    /// The same at an address where no vendor is.
     pub(super) fn detect_elsewhere(&self, repository: &str) -> Result<bool> {
-        let key = format!("{}/repo2.key", self.vendor);
-        self.run(&Detect::of(repository, Some(&key), Some("7.0".parse()?)))
+        whole(&self.detect_each(repository, &self.key.fingerprint()?)?)
     }
 
-    fn run(&self, detect: &Detect) -> Result<bool> {
-        let outcome = detect.detect(&self.versions())?;
+    /// The same where another key is pinned.
+    pub(super) fn detect_pinned(&self, fingerprint: &str) -> Result<bool> {
+        whole(&self.detect_each(&self.vendor, fingerprint)?)
+    }
+
+    fn detect_each(&self, repository: &str, fingerprint: &str) -> Result<Outcome> {
+        let vendor = Vendor {
+            repository: repository.to_owned(),
+            key: Some(format!("{}/repo2.key", self.vendor)),
+            fingerprint: fingerprint.to_owned(),
+        };
+        let outcome = detect(&vendor, &self.versions(), None, Mode::Write)?;
         self.shown("release detect", &outcome.report);
-        Ok(outcome.news)
+        Ok(outcome)
     }
 
     /// `release plan`.
@@ -350,6 +375,14 @@ impl Stage {
         let file = repo.logs().join("rehearsal.md");
         fs::write(&file, format!("{text}\n")).with_context(|| file.display().to_string())?;
         Ok(file)
+    }
+}
+
+/// Whether there is news, of an outcome in which no line is broken.
+fn whole(outcome: &Outcome) -> Result<bool> {
+    match outcome.broken.first() {
+        Some((line, reason)) => bail!("{line}: {reason}"),
+        None => Ok(outcome.news),
     }
 }
 

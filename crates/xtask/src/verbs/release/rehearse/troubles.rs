@@ -5,18 +5,22 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context as _, Result, bail};
+use jiff::SignedDuration;
 
 use super::stage::{Scan, Stage, machine, read};
 use crate::progress::{self, Counts};
 use crate::registry::{self, Digest, Name, Patience, Repository};
-use crate::rehearsal::{Fault, Trouble, push};
-use crate::release::{Event, Job, published};
+use crate::rehearsal::{Fault, Trouble, at, push};
+use crate::release::{Event, Job, VENDOR_FINGERPRINT, published};
 use crate::versions::Architecture;
 
 /// Requests that trouble is made for: method, and part of the path.
 const LIST: (&str, &str) = ("GET", "/tags/list");
 const LOOK: (&str, &str) = ("HEAD", "/manifests/");
 const SET: (&str, &str) = ("PUT", "/manifests/");
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The refusals so far.
 struct Refusals<'a> {
@@ -83,16 +87,47 @@ pub(super) fn indexes(stage: &Stage) -> Result<Counts> {
         .join(format!("opennebula/binary-{}/Packages", machine()));
 
     let gone = nobody()?;
-    refusals.expect(
-        "an index that cannot be reached",
-        "cannot be read (curl: (7)",
-        || stage.detect_elsewhere(&format!("http://{gone}/repo")),
-    );
+    refusals.expect("an index that cannot be reached", "Connection refused", || {
+        stage.detect_elsewhere(&format!("http://{gone}/repo"))
+    });
 
     fs::write(&inrelease, "Suite: stable\nArchitectures: amd64\nSHA256:\n").context("InRelease")?;
     refusals.expect("an index that is not signed", "it is not signed", || {
         stage.detect()
     });
+
+    publish(&list)?;
+    refusals.expect(
+        "an index that is signed by another key than the pinned one",
+        "it is signed by another key than 0B2D385C7C9304B11A0367B905A05927906DC27C",
+        || stage.detect_pinned(VENDOR_FINGERPRINT),
+    );
+
+    for (what, dates, words) in [
+        (
+            "an index whose time is over",
+            format!("Date: {}\nValid-Until: {}", at(-DAY), at(-HOUR)),
+            "is expired",
+        ),
+        (
+            "an index of tomorrow",
+            format!("Date: {}", at(DAY)),
+            "is not valid yet",
+        ),
+        (
+            "an index that is older than the last one that was taken",
+            format!("Date: {}", at(-DAY)),
+            "a mirror is behind",
+        ),
+        (
+            "an index without a date",
+            "Label: none".to_owned(),
+            "it has no Date",
+        ),
+    ] {
+        stage.publish_dated("7.0", &both, &list, &dates)?;
+        refusals.expect(what, words, || stage.detect());
+    }
 
     publish(&list)?;
     let signed = read(&inrelease)?;
@@ -104,7 +139,9 @@ pub(super) fn indexes(stage: &Stage) -> Result<Counts> {
     );
 
     publish("this is no list\n")?;
-    refusals.expect("a broken list, signed", "is no field", || stage.detect());
+    refusals.expect("a broken list, signed", "it is signed and broken", || {
+        stage.detect()
+    });
 
     publish(&list)?;
     fs::write(&of_machine, &list[..list.len() / 2]).context("Packages")?;
@@ -151,6 +188,35 @@ pub(super) fn indexes(stage: &Stage) -> Result<Counts> {
 
     publish(&list)?;
     Ok(refusals.counts)
+}
+
+/// One line is broken, and the other goes on.
+pub(super) fn broken_line(stage: &Stage) -> Result<Counts> {
+    let broken = stage.suite("7.2").join("InRelease");
+    let signed = read(&broken)?;
+    stage.note("The index of 7.2 is replaced by a page; 7.0 has rebuilt packages.");
+    fs::write(&broken, "<html>\n").context("InRelease")?;
+    let list = stage
+        .packages("7.0.1")?
+        .replace("Version: 7.0.1-1", "Version: 7.0.1-3");
+    stage.publish("7.0", &[Architecture::Amd64, Architecture::Arm64], &list)?;
+    let outcome = stage.detect_lines()?;
+    let versions = read(&stage.versions())?;
+    fs::write(&broken, signed).context("InRelease")?;
+    let lines: Vec<String> = outcome.broken.iter().map(|(line, _)| line.to_string()).collect();
+    if lines != ["7.2"] {
+        bail!(
+            "7.2 was to be told as broken, and these are: {}",
+            lines.join(", ")
+        );
+    }
+    if !outcome.news || !versions.contains("\"opennebula\": \"7.0.1-3\"") {
+        bail!("the packages of 7.0 were not taken in");
+    }
+    if !versions.contains("\"opennebula\": \"7.2.0-1\"") {
+        bail!("7.2 is not as it was");
+    }
+    Ok(Counts::PASSED)
 }
 
 pub(super) fn images(stage: &Stage) -> Result<Counts> {

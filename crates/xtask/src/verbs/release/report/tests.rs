@@ -8,16 +8,21 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::digest::sha256;
-use crate::rehearsal::Key;
+use crate::rehearsal::{Key, now};
+use crate::release::VENDOR_FINGERPRINT;
 use crate::serve;
 use crate::sh::cmd;
-use crate::versions::installed;
+use crate::versions::packages_of;
 
 /// Makes the packages of a release into a folder.
 fn make(release: &str, to: &Path) {
     let line = release.parse::<Version>().unwrap().line();
     let common = "opennebula-common";
-    for name in installed(line).into_iter().chain([common]) {
+    for name in packages_of(line)
+        .into_iter()
+        .map(|(name, _)| name)
+        .chain([common])
+    {
         let stage = TempDir::new().unwrap();
         let write = |path: &str, text: &str| {
             let path = stage.path().join(path);
@@ -79,7 +84,8 @@ fn publish(key: &Key, packages: &Path, repository: &Path) {
     fs::create_dir_all(suite.join("opennebula/binary-amd64")).unwrap();
     fs::write(suite.join("opennebula/binary-amd64/Packages"), &list).unwrap();
     let release = format!(
-        "Suite: stable\nArchitectures: amd64\nSHA256:\n {} {} opennebula/binary-amd64/Packages\n",
+        "Suite: stable\nDate: {}\nArchitectures: amd64\nComponents: opennebula\nSHA256:\n {} {} opennebula/binary-amd64/Packages\n",
+        now(),
         sha256(list.as_bytes()),
         list.len()
     );
@@ -92,8 +98,11 @@ fn report(old: &str, new: &str) -> Report {
         new: new.parse().unwrap(),
         packages_old: None,
         packages_new: None,
-        repository: "http://127.0.0.1:1".to_owned(),
-        key: None,
+        vendor: Vendor {
+            repository: "http://127.0.0.1:1".to_owned(),
+            key: None,
+            fingerprint: VENDOR_FINGERPRINT.to_owned(),
+        },
         distribution: Some("Ubuntu/24.04".to_owned()),
     }
 }
@@ -132,7 +141,8 @@ fn packages_of_the_repository_and_of_folders_give_one_report() {
     );
 
     let mut of_repository = report("7.0.1", "7.2.0");
-    of_repository.repository = format!("http://{address}");
+    of_repository.vendor.repository = format!("http://{address}");
+    of_repository.vendor.fingerprint = key.fingerprint().unwrap();
     assert_eq!(of_repository.report(&repo).unwrap(), told);
 
     // A package that is another one than what was signed.
@@ -140,12 +150,12 @@ fn packages_of_the_repository_and_of_folders_give_one_report() {
     fs::copy(folders[0].join("opennebula_7.0.1.deb"), deb).unwrap();
     let error = format!("{:#}", of_repository.report(&repo).unwrap_err());
     assert!(
-        error.contains("opennebula_7.2.0.deb is not what the vendor signed"),
+        error.contains("opennebula_7.2.0.deb") && error.contains("that is not what the vendor signed"),
         "{error}"
     );
 
     let mut absent = report("7.0.1", "7.4.0");
-    absent.repository = format!("http://{address}");
+    absent.vendor = of_repository.vendor.clone();
     let error = format!("{:#}", absent.report(&repo).unwrap_err());
     assert!(
         error.contains("/7.4.0/Ubuntu/24.04/dists/stable/InRelease nor") && error.contains("(404)"),

@@ -1,23 +1,26 @@
-//! The verb against a repository on 127.0.0.1 that is signed by a key made for the test.
+//! Against a repository on 127.0.0.1 that is signed by a key made for the test.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use insta::assert_snapshot;
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
+use super::super::repository::VENDOR_FINGERPRINT;
 use super::*;
-use crate::rehearsal::{Key, publish, suite};
+use crate::rehearsal::{Key, at, now, publish, suite};
 use crate::serve;
-use crate::versions::installed;
+use crate::versions::packages_of;
 use crate::versions::tests::unconfirmed;
 
 /// The vendor, and a versions.json that is brought up to what he has.
 struct Scene {
     dir: TempDir,
     key: Key,
-    detect: Detect,
+    vendor: Vendor,
+    only: Option<Line>,
 }
 
 /// Which forms of a list the server has. The Release names both anyway, as reprepro writes it.
@@ -39,13 +42,13 @@ impl Scene {
         unconfirmed(lines).write(&file).unwrap();
         Self {
             dir,
-            key,
-            detect: Detect {
-                check: false,
-                line: None,
+            vendor: Vendor {
                 repository: format!("http://{address}/repo/"),
                 key: None,
+                fingerprint: key.fingerprint().unwrap(),
             },
+            key,
+            only: None,
         }
     }
 
@@ -57,6 +60,23 @@ impl Scene {
         fs::read_to_string(self.file()).unwrap()
     }
 
+    /// The same without the times at which the indexes were signed.
+    fn undated(&self) -> String {
+        let signed_at = |line: &str| line.trim_start().starts_with("\"index\": ");
+        let content = self.content();
+        let lines: Vec<&str> = content
+            .lines()
+            .map(|line| {
+                if signed_at(line) {
+                    "      \"index\": TIME,"
+                } else {
+                    line
+                }
+            })
+            .collect();
+        lines.join("\n")
+    }
+
     fn suite(&self, folder: &str) -> PathBuf {
         suite(&self.dir.path().join("www/repo"), folder)
     }
@@ -64,7 +84,7 @@ impl Scene {
     /// Publishes lists of packages, by Debian's names of the architectures, in one form.
     fn publish(&self, folder: &str, lists: &[(&str, String)], form: Form) {
         let suite = self.suite(folder);
-        publish(&suite, &self.key, lists).unwrap();
+        publish(&suite, &self.key, lists, &format!("Date: {}", now())).unwrap();
         for (architecture, _) in lists {
             let name = if form == Form::Plain {
                 "Packages.gz"
@@ -80,9 +100,13 @@ impl Scene {
         self.publish(folder, &[("amd64", list(folder, versions))], Form::Plain);
     }
 
+    fn detect(&self, mode: Mode) -> Result<Outcome> {
+        detect(&self.vendor, &self.file(), self.only, mode)
+    }
+
     fn run(&self) -> String {
-        match self.detect.detect(&self.file()) {
-            Ok(outcome) => outcome.report,
+        match self.detect(Mode::Write) {
+            Ok(outcome) => self.hide(&outcome.report),
             Err(error) => self.hide(&format!("{error:#}")),
         }
     }
@@ -90,15 +114,26 @@ impl Scene {
     /// Runs it, expects a refusal that leaves the file alone, and returns the refusal.
     fn refused(&self) -> String {
         let before = self.content();
-        let error = self.detect.detect(&self.file()).unwrap_err();
+        let told: Vec<String> = match self.detect(Mode::Write) {
+            Ok(outcome) => outcome
+                .broken
+                .into_iter()
+                .map(|(line, reason)| format!("{line}: {reason}"))
+                .collect(),
+            Err(error) => vec![format!("{error:#}")],
+        };
+        assert_ne!(told.len(), 0, "it was not refused");
         assert_eq!(self.content(), before);
-        self.hide(&format!("{error:#}"))
+        self.hide(&told.join("\n"))
     }
 
     /// Puts names in place of what differs from run to run.
     fn hide(&self, text: &str) -> String {
-        let repository = self.detect.repository.trim_end_matches('/');
+        let repository = self.vendor.repository.trim_end_matches('/');
+        let host = repository.trim_end_matches("/repo");
         text.replace(repository, "REPO")
+            .replace(host, "HOST")
+            .replace(host.trim_start_matches("http://127.0.0.1:"), "PORT")
             .replace(&self.file().display().to_string(), "versions.json")
     }
 }
@@ -109,10 +144,12 @@ fn list(folder: &str, versions: &[&str]) -> String {
     let line = format!("{}.{}", line.next().unwrap(), line.next().unwrap());
     let mut text = String::new();
     for version in versions {
-        for name in installed(line.parse().unwrap()) {
+        for (name, _) in packages_of(line.parse().unwrap()) {
+            let sum = "0".repeat(64);
             let _ = write!(
                 text,
-                "Package: {name}\nVersion: {version}\nArchitecture: all\nDescription: x\n y: z\n\n"
+                "Package: {name}\nVersion: {version}\nArchitecture: all\nFilename: pool/{name}_{version}.deb\nSize: 1\n\
+                 SHA256: {sum}\nDescription: x\n y: z\n\n"
             );
         }
     }
@@ -138,7 +175,7 @@ fn releases_are_confirmed_and_then_all_is_as_before() {
     versions.json was brought up to this
     ");
     let confirmed = scene.content();
-    assert_snapshot!(confirmed, @r#"
+    assert_snapshot!(scene.undated(), @r#"
     {
       "default": "7.0",
       "lines": {
@@ -151,6 +188,7 @@ fn releases_are_confirmed_and_then_all_is_as_before() {
             "amd64",
             "arm64"
           ],
+          "index": TIME,
           "packages": {
             "opennebula": "7.0.0-1",
             "opennebula-fireedge": "7.0.0-1",
@@ -170,6 +208,7 @@ fn releases_are_confirmed_and_then_all_is_as_before() {
             "amd64",
             "arm64"
           ],
+          "index": TIME,
           "packages": {
             "opennebula": "7.2.0-1.ce",
             "opennebula-fireedge": "7.2.0-1.ce",
@@ -184,7 +223,7 @@ fn releases_are_confirmed_and_then_all_is_as_before() {
       }
     }
     "#);
-    assert!(scene.run().ends_with("\n\nversions.json is up to date"));
+    assert!(scene.run().ends_with("\n\nversions.json is as it was"));
     assert_eq!(scene.content(), confirmed);
 }
 
@@ -204,12 +243,11 @@ fn packages_of_all_architectures_may_have_a_list_of_their_own() {
 }
 
 #[test]
-fn a_check_tells_and_does_not_write() {
-    let mut scene = Scene::new(&[("7.0", "7.0.0")]);
+fn a_comparison_tells_and_does_not_write() {
+    let scene = Scene::new(&[("7.0", "7.0.0")]);
     scene.has("7.0", &["7.0.0-1"]);
-    scene.detect.check = true;
     let before = scene.content();
-    let outcome = scene.detect.detect(&scene.file()).unwrap();
+    let outcome = scene.detect(Mode::Compare).unwrap();
     assert!(outcome.news);
     assert!(
         outcome.report.contains("versions.json is behind"),
@@ -217,10 +255,8 @@ fn a_check_tells_and_does_not_write() {
         outcome.report
     );
     assert_eq!(scene.content(), before);
-    scene.detect.check = false;
     scene.run();
-    scene.detect.check = true;
-    assert!(!scene.detect.detect(&scene.file()).unwrap().news);
+    assert!(!scene.detect(Mode::Compare).unwrap().news);
 }
 
 #[test]
@@ -253,14 +289,14 @@ fn one_line_alone_is_looked_at() {
     let mut scene = Scene::new(&[("7.0", "7.0.0"), ("7.2", "7.2.0")]);
     scene.has("7.0", &["7.0.1-1"]);
     scene.has("7.4", &["7.4.0-1"]);
-    scene.detect.line = Some("7.0".parse().unwrap());
+    scene.only = Some("7.0".parse().unwrap());
     assert_snapshot!(scene.run(), @"
     line  before                 now    packages  architectures  verdict
     7.0   7.0.0 (not confirmed)  7.0.1  7         amd64          newer release
 
     versions.json was brought up to this
     ");
-    scene.detect.line = Some("7.1".parse().unwrap());
+    scene.only = Some("7.1".parse().unwrap());
     assert_snapshot!(scene.refused(), @"versions.json has no line 7.1: it has 7.0, 7.2");
 }
 
@@ -269,37 +305,30 @@ fn a_list_that_was_tampered_with_is_refused() {
     let scene = Scene::new(&[("7.0", "7.0.0")]);
     scene.has("7.0", &["7.0.0-1"]);
     let path = scene.suite("7.0").join("opennebula/binary-amd64/Packages");
-    let changed = fs::read_to_string(&path).unwrap().replace("7.0.0-1", "7.0.9-1");
-    fs::write(&path, changed).unwrap();
+    let good = fs::read_to_string(&path).unwrap();
+    fs::write(&path, good.replace("7.0.0-1", "7.0.9-1")).unwrap();
+    assert_snapshot!(scene.refused(), @r#"7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease cannot be used: apt says "Failed to fetch REPO/7.0/Ubuntu/24.04/dists/stable/opennebula/binary-amd64/Packages  Hash Sum mismatch": that is not what the vendor signed; it may be so for a moment while something is published, so try again later"#);
+    fs::write(&path, &good[..good.len() / 2]).unwrap();
     let told = scene.refused();
     assert!(
-        told.contains("7.0: REPO/7.0/Ubuntu/24.04/dists/stable/opennebula/binary-amd64/Packages is not what the vendor signed; "),
+        told.contains("File has unexpected size") && told.contains("that is not what the vendor signed"),
         "{told}"
     );
-    fs::write(&path, "").unwrap();
+    fs::remove_file(&path).unwrap();
+    let told = scene.refused();
     assert!(
-        scene
-            .refused()
-            .contains("it has 0 bytes, and the signed Release says ")
+        told.contains("/Packages  404") && told.contains("try again later"),
+        "{told}"
     );
     // Packed lists are looked at likewise.
     scene.publish("7.0", &[("amd64", list("7.0", &["7.0.0-1"]))], Form::Packed);
     fs::write(path.with_extension("gz"), "x").unwrap();
-    assert!(
-        scene
-            .refused()
-            .contains("Packages.gz is not what the vendor signed")
-    );
-    fs::remove_file(path.with_extension("gz")).unwrap();
-    assert!(
-        scene
-            .refused()
-            .contains("neither Packages nor Packages.gz can be had")
-    );
+    let told = scene.refused();
+    assert!(told.contains("Packages.gz  File has unexpected size"), "{told}");
 }
 
 #[test]
-fn only_the_vendor_s_signature_counts() {
+fn only_the_pinned_key_s_signature_counts() {
     let mut scene = Scene::new(&[("7.0", "7.0.0")]);
     scene.has("7.0", &["7.0.0-1"]);
     let path = scene.suite("7.0").join("InRelease");
@@ -307,31 +336,83 @@ fn only_the_vendor_s_signature_counts() {
 
     fs::write(&path, signed.replace("Suite: stable", "Suite: stabler")).unwrap();
     let told = scene.refused();
-    assert!(
-        told.contains("7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease: it was changed after"),
-        "{told}"
-    );
+    assert!(told.contains("it was changed after it was signed"), "{told}");
 
     fs::write(&path, "Suite: stable\nArchitectures: amd64\nSHA256:\n").unwrap();
+    assert_snapshot!(scene.refused(), @r#"7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease cannot be used: apt says "Failed to fetch REPO/7.0/Ubuntu/24.04/dists/stable/InRelease  Clearsigned file isn't valid, got 'NOSPLIT' (does the network require authentication?)": it is not signed; do not use it"#);
+
+    // Nothing may stand around the signed part.
+    fs::write(&path, format!("Architectures: none\nSHA256:\n\n{signed}")).unwrap();
     let told = scene.refused();
     assert!(told.contains("it is not signed"), "{told}");
 
-    // What stands around the signed part does not count.
-    fs::write(&path, format!("Architectures: none\nSHA256:\n\n{signed}")).unwrap();
-    scene.run();
-    assert!(scene.content().contains("\"confirmed\": true"));
-
     fs::write(&path, &signed).unwrap();
+    let good = scene.vendor.clone();
+    VENDOR_FINGERPRINT.clone_into(&mut scene.vendor.fingerprint);
+    let told = scene.refused();
+    assert!(
+        told.contains("it is signed by another key than 0B2D385C7C9304B11A0367B905A05927906DC27C; "),
+        "{told}"
+    );
+
+    // The key of that fingerprint is pinned, and the file that is there has another one.
+    scene.vendor = good.clone();
     let other = Key::make().unwrap();
     let file = scene.dir.path().join("other.asc");
     other.export(&file).unwrap();
-    scene.detect.key = Some(file.display().to_string());
+    scene.vendor.key = Some(file.display().to_string());
     let told = scene.refused();
-    assert!(told.contains("it is signed by another key"), "{told}");
-    assert!(told.contains("other.asc"), "{told}");
+    assert!(told.contains("it is signed by another key than "), "{told}");
 
-    scene.detect.key = Some(format!("{}none.key", scene.detect.repository));
-    assert_snapshot!(scene.refused(), @"REPO/none.key is not there (404): name the vendor's key with --key");
+    scene.vendor.key = Some(format!("{}none.key", good.repository));
+    assert_snapshot!(scene.refused(), @"the key REPO/none.key cannot be had (Failed to fetch REPO/none.key  404  Not Found [IP: 127.0.0.1 PORT]): name the vendor's key with --key");
+
+    scene.vendor = good;
+    scene.run();
+    assert!(scene.content().contains("\"confirmed\": true"));
+}
+
+#[test]
+fn an_index_has_a_date_that_is_neither_over_nor_to_come_nor_before_the_last_one() {
+    let scene = Scene::new(&[("7.0", "7.0.0")]);
+    let suite = scene.suite("7.0");
+    let dated = |dates: &str| {
+        let lists = [("amd64", list("7.0", &["7.0.0-1"]))];
+        publish(&suite, &scene.key, &lists, dates).unwrap();
+    };
+    let days = |days: i64| at(SignedDuration::from_hours(24 * days));
+    dated(&format!("Date: {}\nValid-Until: {}", days(-9), days(-2)));
+    let told = scene.refused();
+    assert!(
+        told.contains("is expired") && told.contains("it is an old one"),
+        "{told}"
+    );
+    dated(&format!("Date: {}", days(2)));
+    let told = scene.refused();
+    assert!(
+        told.contains("is not valid yet") && told.contains("look at this machine's clock"),
+        "{told}"
+    );
+    dated("Label: x");
+    let told = scene.refused();
+    assert!(
+        told.ends_with("InRelease: it has no Date, and could be of any age"),
+        "{told}"
+    );
+
+    dated(&format!("Date: {}", days(-1)));
+    scene.run();
+    let confirmed = scene.content();
+    // Signed again, with the same packages: no news, and no change of the file.
+    dated(&format!("Date: {}", days(0)));
+    assert!(scene.run().ends_with("\n\nversions.json is as it was"));
+    assert_eq!(scene.content(), confirmed);
+    dated(&format!("Date: {}", days(-3)));
+    let told = scene.refused();
+    assert!(
+        told.contains("a mirror is behind, or somebody serves an old index again"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -347,36 +428,63 @@ fn less_than_before_is_refused() {
     with("7.0.1-1", &["amd64", "arm64"]);
     scene.run();
     with("7.0.0-1", &["amd64", "arm64"]);
-    assert_snapshot!(scene.refused(), @"
-    versions.json is as it was, for something is wrong with 1 of the lines
-      7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease has 7.0.0 as the newest release, which is older than 7.0.1 in versions.json: try again later; if the vendor took the release back, correct the file by hand
-    ");
+    assert_snapshot!(scene.refused(), @"7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease has 7.0.0 as the newest release, which is older than 7.0.1 in versions.json: try again later; if the vendor took the release back, correct the file by hand");
     with("7.0.1-1", &["amd64"]);
-    assert_snapshot!(scene.refused(), @r#"
-    versions.json is as it was, for something is wrong with 1 of the lines
-      7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease has not all packages of 7.0.1 for arm64 any more: try again later; if the vendor took them back, correct "architectures" by hand
-    "#);
+    assert_snapshot!(scene.refused(), @r#"7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease has not all packages of 7.0.1 for arm64 any more: try again later; if the vendor took them back, correct "architectures" by hand"#);
     scene.publish("7.0", &[("amd64", String::new())], Form::Plain);
-    assert_snapshot!(scene.refused(), @"
-    versions.json is as it was, for something is wrong with 1 of the lines
-      7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease has no release of the line 7.0 that could be built, and an empty list changes nothing: try again later, and look at the address if it stays so
-    ");
+    assert_snapshot!(scene.refused(), @"7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease has no release of the line 7.0 that could be built, and an empty list changes nothing: try again later, and look at the address if it stays so");
     let lacking = list("7.0", &["7.0.1-1"]).replace("Package: opennebula-gate", "Package: opennebula-gates");
     scene.publish("7.0", &[("amd64", lacking)], Form::Plain);
-    assert_snapshot!(scene.refused(), @"
-    versions.json is as it was, for something is wrong with 1 of the lines
-      7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease has 7.0.1 without opennebula-gate: the vendor may be publishing just now, try again later
-    ");
+    assert_snapshot!(scene.refused(), @"7.0: REPO/7.0/Ubuntu/24.04/dists/stable/InRelease has 7.0.1 without opennebula-gate: the vendor may be publishing just now, try again later");
 }
 
 #[test]
-fn every_line_s_mistake_is_told_and_a_good_line_is_not_written_then() {
+fn a_broken_line_stays_as_it_is_and_the_good_ones_go_on() {
     let scene = Scene::new(&[("7.0", "7.0.0"), ("7.2", "7.2.0"), ("7.4", "7.4.0")]);
     scene.has("7.0", &["7.0.1-1"]);
+    // Junk that the vendor has signed, in the folder of a line; a line without what is optional.
+    scene.publish("7.2", &[("amd64", "<html>junk</html>\n".to_owned())], Form::Plain);
+    let whole = list("7.4", &["7.4.0.1-1"]);
+    let without_ks = whole.replace("Package: opennebula-ks\n", "Package: opennebula-k\n");
+    scene.publish("7.4", &[("amd64", without_ks)], Form::Plain);
+    assert_snapshot!(scene.run(), @r#"
+    line  before                 now      packages  architectures  verdict
+    7.0   7.0.0 (not confirmed)  7.0.1    7         amd64          newer release
+    7.4   7.4.0 (not confirmed)  7.4.0.1  8         amd64          newer release
+
+    7.4: 7.4.0.1 has no opennebula-ks; its image is built without
+
+    as before, because something is wrong:
+      7.2: REPO/7.2/Ubuntu/24.04/dists/stable/InRelease cannot be used: apt says "Unable to parse package file state/lists/127.0.0.1:PORT_repo_7.2_Ubuntu_24.04_dists_stable_opennebula_binary-amd64_Packages (1)": it is signed and broken; try again later, and tell the vendor if it stays so
+
+    versions.json was brought up to this
+    "#);
+    let content = scene.content();
+    assert!(content.contains("\"version\": \"7.0.1\"") && content.contains("\"version\": \"7.4.0.1\""));
+    assert!(
+        content.contains("\"opennebula-form\": \"7.4.0.1-1\"") && !content.contains("opennebula-ks\": \"")
+    );
+    // What was there once is not taken for optional any more.
+    scene.has("7.4", &["7.4.0.2-1"]);
+    scene.run();
+    let without_ks =
+        list("7.4", &["7.4.0.2-1"]).replace("Package: opennebula-ks\n", "Package: opennebula-k\n");
+    scene.publish("7.4", &[("amd64", without_ks)], Form::Plain);
+    let told = scene.refused();
+    assert!(
+        told.contains(
+            "7.4: REPO/7.4/Ubuntu/24.04/dists/stable/InRelease has no opennebula-ks of 7.4.0.2 any more"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn lines_that_cannot_be_judged_are_told_one_by_one() {
+    let scene = Scene::new(&[("7.2", "7.2.0"), ("7.4", "7.4.0")]);
     scene.has("7.4", &["7.4.80-1"]);
     assert_snapshot!(scene.refused(), @"
-    versions.json is as it was, for something is wrong with 2 of the lines
-      7.2: neither REPO/7.2/Ubuntu/24.04/dists/stable/InRelease nor REPO/7.2.0/Ubuntu/24.04/dists/stable/InRelease is there (404): try again later; if the vendor publishes no packages of the line, take it out of versions.json
-      7.4: REPO/7.4/Ubuntu/24.04/dists/stable/InRelease has no release of the line 7.4 that could be built (but 7.4.80-1: a pre-release), and an empty list changes nothing: try again later, and look at the address if it stays so
+    7.2: neither REPO/7.2/Ubuntu/24.04/dists/stable/InRelease nor REPO/7.2.0/Ubuntu/24.04/dists/stable/InRelease is there (404): try again later; if the vendor publishes no packages of the line, take it out of versions.json
+    7.4: REPO/7.4/Ubuntu/24.04/dists/stable/InRelease has no release of the line 7.4 that could be built (but 7.4.80-1: a pre-release), and an empty list changes nothing: try again later, and look at the address if it stays so
     ");
 }
