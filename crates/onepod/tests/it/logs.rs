@@ -199,14 +199,18 @@ fn no_service_can_forge_a_line_or_reach_the_terminal() {
 
 #[test]
 fn what_outlives_its_service_costs_no_descriptors_for_ever() {
-    // Each run leaves a process behind that holds its output and has left its group.
-    let script = "setsid sleep 1000 & echo run; exit 1";
+    // Each run leaves a process behind that holds its output and has left its group before the run ends.
+    let script = "rm -f left; setsid sh -c 'touch left; echo a-run-was-here; exec sleep 1000' &
+        until [ -e left ]; do sleep 0.01; done; exit 1";
     let pod = Services::new().script("leaver", script, "").good("a", "").start();
     pod.until_ok("/readyz");
     let descriptors = || pod.descriptors();
     let before = descriptors();
+    let runs = || pod.shown().matches("a-run-was-here").count();
     for _ in 0..8 {
+        let earlier = runs();
         let _ = control(&pod, &["restart", "leaver"]);
+        until("another run", || (runs() > earlier).then_some(()));
     }
     until("the warning", || {
         pod.shown()
