@@ -16,13 +16,13 @@ const LONGEST_RECORD: usize = 32 * 1024;
 /// Records of more lines than this are split.
 const MOST_LINES: usize = 500;
 
-/// How many lines stand at most between the place of an uncaught error and its first frame, in what Node prints.
-const NODE_HEAD: usize = 16;
+/// How many lines stand at most between the beginning of an uncaught error and its first frame, in what Node and Ruby print.
+const LONGEST_HEAD: usize = 16;
 
 /// Takes what comes out.
 pub(crate) trait Sink {
-    /// One record, its lines parted by `\n`.
-    fn record(&mut self, severity: Severity, message: &[u8]);
+    /// One record, its lines parted by `\n`. `headline` is the number of the line that says what it is about.
+    fn record(&mut self, severity: Severity, message: &[u8], headline: usize);
 }
 
 /// Makes records of one source of bytes.
@@ -39,6 +39,8 @@ struct Record {
     text: Vec<u8>,
     lines: usize,
     kind: Kind,
+    /// What its first line was.
+    begun: Kind,
     severity: Option<Severity>,
 }
 
@@ -54,6 +56,8 @@ enum Kind {
     Plain,
     /// Whatever comes until the first frame: what Node prints of an uncaught error.
     NodeHead,
+    /// The same of Ruby, which shows the line of the program and points into it since 3.1.
+    RubyHead,
     /// Frames, the error's fields, and Node's version.
     Frames,
     /// Indented lines, and one that is not: the error itself.
@@ -146,7 +150,7 @@ impl Record {
                 self.text.push(b'\n');
             }
             self.text.extend_from_slice(line);
-            if matches!(kind, Kind::Frames | Kind::Python) && self.severity.is_none() {
+            if matches!(kind, Kind::Frames | Kind::Python | Kind::RubyHead) && self.severity.is_none() {
                 self.severity = Some(Severity::Error);
             }
             self.kind = kind;
@@ -167,9 +171,13 @@ impl Record {
             Kind::Python
         } else if is_place(shape.message) {
             Kind::NodeHead
+        } else if is_raised(shape.message) {
+            self.severity = self.severity.or(Some(Severity::Error));
+            Kind::RubyHead
         } else {
             Kind::Plain
         };
+        self.begun = self.kind;
     }
 
     fn give(&mut self, sink: &mut impl Sink) {
@@ -179,7 +187,11 @@ impl Record {
             } else {
                 &self.text
             };
-            sink.record(self.severity.unwrap_or(Severity::Info), text);
+            sink.record(
+                self.severity.unwrap_or(Severity::Info),
+                text,
+                self.begun.headline(text),
+            );
         }
         self.text.clear();
         self.lines = 0;
@@ -196,8 +208,10 @@ impl Kind {
         match self {
             Self::None => None,
             Self::Logged => Some(Self::Logged),
-            Self::NodeHead | Self::Plain | Self::Frames if is_frame(line) => Some(Self::Frames),
-            Self::NodeHead => (lines < NODE_HEAD).then_some(self),
+            Self::NodeHead | Self::RubyHead | Self::Plain | Self::Frames if is_frame(line) => {
+                Some(Self::Frames)
+            }
+            Self::NodeHead | Self::RubyHead => (lines < LONGEST_HEAD).then_some(self),
             Self::Plain if blank && lines > 1 => Some(Self::Closed),
             Self::Plain => (indented && !blank).then_some(self),
             Self::Frames if matches!(line.first(), Some(b'}' | b']')) => Some(self),
@@ -209,6 +223,22 @@ impl Kind {
             Self::Python => (!blank).then_some(Self::Closed),
             Self::Closed => blank.then_some(self),
         }
+    }
+
+    /// The line of a record, begun like this, that says what happened: Node shows the program's line before it, Python the
+    /// frames.
+    fn headline(self, text: &[u8]) -> usize {
+        let mut lines = text.split(|byte| *byte == b'\n').enumerate();
+        let blank = |line: &[u8]| line.trim_ascii().is_empty();
+        match self {
+            Self::NodeHead => {
+                let behind_the_program = lines.find(|(_, line)| blank(line));
+                behind_the_program.and_then(|_| lines.find(|(_, line)| !blank(line)))
+            }
+            Self::Python => lines.filter(|(_, line)| !blank(line)).last(),
+            _ => None,
+        }
+        .map_or(0, |(number, _)| number)
     }
 }
 
@@ -229,6 +259,21 @@ fn is_place(line: &[u8]) -> bool {
         && !file.contains(&b' ')
         && !digits.is_empty()
         && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// ``/usr/lib/one/x.rb:22:in `f': undefined method `g' (NoMethodError)``, the beginning of what Ruby prints of an uncaught error.
+fn is_raised(line: &[u8]) -> bool {
+    if !line.starts_with(b"/") || !line.ends_with(b")") {
+        return false;
+    }
+    let Some(place) = line
+        .windows(5)
+        .position(|window| window == b":in `" || window == b":in '")
+    else {
+        return false;
+    };
+    let (place, function) = line.split_at(place);
+    is_place(place) && function.windows(3).any(|window| window == b"': ")
 }
 
 /// The place at or before `limit` where no UTF-8 character is cut in two.

@@ -33,7 +33,7 @@ const KEPT_ERRORS: usize = 10;
 /// failure stands before its backtrace.
 const LONGEST_KEPT_RECORD: usize = 5;
 
-/// How many lines of a shortened warning or error are kept. Of others it is the first.
+/// How many lines of a shortened warning or error are kept, from its headline on. Of others it is the first.
 const KEPT_OF_ERROR: usize = 3;
 
 /// How much of a kept line is kept, in bytes.
@@ -62,7 +62,7 @@ impl Tail {
         self.lock().iter().map(|line| shown(&line.text)).collect()
     }
 
-    /// The last line of an error, or the last line if there is none; blank lines do not count. Control characters
+    /// The headline of the last error, or the last line if there is none; blank lines do not count. Control characters
     /// are shown.
     #[must_use]
     pub fn last(&self) -> Option<String> {
@@ -100,18 +100,21 @@ impl Tail {
         lines.push_back(kept);
     }
 
-    /// Takes a record.
-    fn push_record(lines: &mut VecDeque<KeptLine>, severity: Severity, message: &[u8]) {
+    /// Takes a record; `headline` is the number of the line that says what it is about.
+    fn push_record(lines: &mut VecDeque<KeptLine>, severity: Severity, message: &[u8], headline: usize) {
         // Without internet the marketplaces fail every ten minutes; oned has never ended because of it.
         let is_error = severity == Severity::Error && !is_marketplace_failure(message);
         let count = message.split(|byte| *byte == b'\n').count();
-        let taken = match severity {
-            _ if count <= LONGEST_KEPT_RECORD => count,
-            Severity::Info | Severity::Debug => 1,
-            _ => KEPT_OF_ERROR,
+        // A secret of several lines was one word in between.
+        let headline = headline.min(count.saturating_sub(1));
+        let (first, taken) = match severity {
+            _ if count <= LONGEST_KEPT_RECORD => (0, count),
+            Severity::Info | Severity::Debug => (0, 1),
+            _ => (headline, KEPT_OF_ERROR.min(count.saturating_sub(headline))),
         };
-        for line in message.split(|byte| *byte == b'\n').take(taken) {
-            Self::push(lines, line, is_error);
+        let numbered = message.split(|byte| *byte == b'\n').enumerate();
+        for (number, line) in numbered.skip(first).take(taken) {
+            Self::push(lines, line, is_error && number == headline);
         }
         if taken < count {
             Self::push(lines, format!("[{} more lines]", count - taken).as_bytes(), false);
@@ -241,12 +244,13 @@ struct Output<'a> {
 }
 
 impl Sink for Output<'_> {
-    fn record(&mut self, severity: Severity, message: &[u8]) {
+    fn record(&mut self, severity: Severity, message: &[u8], headline: usize) {
         let earlier = self.earlier.take();
         if self.probes.answers(message) {
             return;
         }
-        Tail::push_record(&mut self.tail, severity, &self.batch.without_secrets(message));
+        let kept = self.batch.without_secrets(message);
+        Tail::push_record(&mut self.tail, severity, &kept, headline);
         match earlier {
             Some(time) => self.batch.push_of(time, severity, message),
             None => self.batch.push(severity, message),
@@ -365,7 +369,7 @@ mod tests {
     fn tail(records: &[(Severity, &str)]) -> Tail {
         let tail = Tail::default();
         for (severity, message) in records {
-            Tail::push_record(&mut tail.lock(), *severity, message.as_bytes());
+            Tail::push_record(&mut tail.lock(), *severity, message.as_bytes(), 0);
         }
         tail
     }
@@ -407,6 +411,26 @@ mod tests {
     }
 
     #[test]
+    fn the_headline_is_what_an_end_is_told_by() {
+        let tail = Tail::default();
+        let trace = "node:internal/x:1\n  throw err;\n  ^\n\nError: Cannot find module 'express'\n    at f (x:1:2)\n    at g (x:3:4)";
+        Tail::push_record(&mut tail.lock(), Severity::Error, trace.as_bytes(), 4);
+        assert_eq!(
+            tail.last().as_deref(),
+            Some("Error: Cannot find module 'express'")
+        );
+        assert_eq!(
+            tail.lines(),
+            [
+                "Error: Cannot find module 'express'",
+                "    at f (x:1:2)",
+                "    at g (x:3:4)",
+                "[4 more lines]"
+            ]
+        );
+    }
+
+    #[test]
     fn the_cause_of_a_failure_stays_before_a_long_backtrace() {
         let trace = format!(
             "undefined method 'x' for nil{}",
@@ -421,12 +445,17 @@ mod tests {
     fn errors_stay_while_others_go() {
         let tail = tail(&[(Severity::Error, "the cause")]);
         for _ in 0..100 {
-            Tail::push_record(&mut tail.lock(), Severity::Info, b"chatter");
+            Tail::push_record(&mut tail.lock(), Severity::Info, b"chatter", 0);
         }
         let lines = tail.lines();
         assert_eq!((lines.len(), lines[0].as_str()), (KEPT, "the cause"));
         for number in 0..100 {
-            Tail::push_record(&mut tail.lock(), Severity::Error, format!("{number}").as_bytes());
+            Tail::push_record(
+                &mut tail.lock(),
+                Severity::Error,
+                format!("{number}").as_bytes(),
+                0,
+            );
         }
         assert_eq!(tail.last().as_deref(), Some("99"));
         assert_eq!(tail.lines().len(), KEPT);

@@ -35,8 +35,8 @@ const UNWANTED: [&str; 8] = [
     "gnupg*",
 ];
 
-/// Packages that may be there when one of `OpenNebula`'s depends on them. Their programs are taken out of the image all the
-/// same, but for wget.
+/// Packages that may be there when one of `OpenNebula`'s depends on them, or something between the two, as logrotate does on
+/// cron. Their programs are taken out of the image all the same, but for wget.
 const NEEDED_BY_THE_VENDOR: [&str; 3] = ["wget", "sudo", "cron"];
 
 /// Programs that must not be there, whoever brought them.
@@ -141,11 +141,10 @@ fn judge(packages: &[Package<'_>], release: Release, findings: &mut Findings) {
     }
     for needed in NEEDED_BY_THE_VENDOR {
         let needs = |package: &Package<'_>| {
-            package.name.starts_with("opennebula")
-                && package
-                    .depends
-                    .split([',', '|'])
-                    .any(|need| need.split_whitespace().next() == Some(needed))
+            package
+                .depends
+                .split([',', '|'])
+                .any(|need| need.split_whitespace().next() == Some(needed))
         };
         if packages.iter().any(|package| package.name == needed) && !packages.iter().any(needs) {
             findings.one_of("packages that nothing needs", needed);
@@ -246,7 +245,7 @@ Version: 1.21
     }
 
     #[test]
-    fn what_nothing_needs_is_named_unless_opennebula_needs_it() {
+    fn what_nothing_needs_is_named_unless_a_package_needs_it() {
         let more = ["vim-common", "ed", "education", "libsystemd0", "gnupg-utils"];
         assert_eq!(
             found(&all("7.0.0-1", &more), "7.0.0"),
@@ -259,5 +258,7 @@ Version: 1.21
         );
         packages[0].depends = "ruby, wget (>= 1), sudo | doas";
         assert_eq!(found(&packages, "7.0.0"), "packages that nothing needs: cron");
+        packages[1].depends = "cron | anacron | cron-daemon";
+        assert_eq!(found(&packages, "7.0.0"), "");
     }
 }

@@ -5,11 +5,13 @@ use super::*;
 #[derive(Debug, Default)]
 struct Found {
     records: Vec<(Severity, Vec<u8>)>,
+    headlines: Vec<usize>,
 }
 
 impl Sink for Found {
-    fn record(&mut self, severity: Severity, message: &[u8]) {
+    fn record(&mut self, severity: Severity, message: &[u8], headline: usize) {
         self.records.push((severity, message.to_owned()));
+        self.headlines.push(headline);
     }
 }
 
@@ -55,6 +57,54 @@ fn a_trace_of_ruby_is_one_record() {
          \tfrom /usr/lib/one/oneflow/oneflow-server.rb:61:in `open'\n\
          \tfrom /usr/lib/one/oneflow/oneflow-server.rb:61:in `<main>'",
     );
+}
+
+#[test]
+fn the_line_that_ruby_points_into_belongs_to_the_trace() {
+    one(
+        Severity::Error,
+        "/usr/lib/one/oneflow/lib/models/role.rb:22:in `<top (required)>': undefined method `version' for nil:NilClass (NoMethodError)\n\n\
+         if Gem::Version.create('1.6.3') >= Gem.loaded_specs['treetop'].version\n                                                              ^^^^^^^^\n\
+         \tfrom /usr/lib/one/oneflow/lib/models.rb:31:in `<top (required)>'\n\
+         \tfrom /usr/lib/one/oneflow/oneflow-server.rb:54:in `<main>'",
+    );
+    // Ruby 3.4 quotes otherwise; an error at the top has no frame.
+    assert_eq!(
+        records("/usr/lib/one/onegate/onegate-server.rb:7:in '<main>': it failed (RuntimeError)\n"),
+        [(
+            Severity::Error,
+            "/usr/lib/one/onegate/onegate-server.rb:7:in '<main>': it failed (RuntimeError)".to_owned()
+        )]
+    );
+}
+
+#[test]
+fn the_line_that_says_what_happened_is_known() {
+    let headline = |text: &str| {
+        let mut found = Found::default();
+        let mut records = Records::default();
+        records.feed(text.as_bytes(), &mut found);
+        records.end(&mut found);
+        let message = String::from_utf8(found.records[0].1.clone()).unwrap();
+        message.lines().nth(found.headlines[0]).unwrap().to_owned()
+    };
+    assert_eq!(
+        headline(
+            "node:internal/x:1080\n  throw err;\n  ^\n\nError: Cannot find module 'express'\nRequire stack:\n    at f (x:1:2)\n"
+        ),
+        "Error: Cannot find module 'express'"
+    );
+    assert_eq!(
+        headline("Traceback (most recent call last):\n  File \"x\", line 1, in <module>\nValueError: no\n"),
+        "ValueError: no"
+    );
+    assert_eq!(
+        headline(
+            "/usr/lib/one/x.rb:1:in `f': it failed (RuntimeError)\n\nf(1)\n ^\n\tfrom /usr/lib/one/x.rb:2:in `<main>'\n"
+        ),
+        "/usr/lib/one/x.rb:1:in `f': it failed (RuntimeError)"
+    );
+    assert_eq!(headline("[Z0][ONE][E]: no\nmore\n"), "[Z0][ONE][E]: no");
 }
 
 #[test]
