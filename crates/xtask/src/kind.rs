@@ -14,7 +14,7 @@ use crate::platform::Platform;
 use crate::progress::Progress;
 use crate::repo::Repo;
 use crate::serve;
-use crate::sh::{Cmd, cmd, command};
+use crate::sh::{Cmd, cmd};
 use crate::tools::{HELM, KIND};
 
 /// Releases of Kubernetes with their node images, the newest first: those that kind 0.33.0 was released with.
@@ -94,8 +94,10 @@ impl Kind {
         }
     }
 
-    fn kind<'a>(args: impl IntoIterator<Item = &'a str>) -> Cmd {
-        command(&KIND.words()).args(args)
+    /// The pinned kind, whatever the machine has: the node images are of its release.
+    fn kind<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<Cmd> {
+        KIND.install(&self.repo)?;
+        Ok(cmd(KIND.path(&self.repo)).args(args))
     }
 
     /// Kubectl of the node: the machine needs none.
@@ -124,18 +126,20 @@ impl Kind {
         let image = name(&self.repo.root)?;
         let (origin, image_is_new) = self.front_end(&image, progress)?;
         progress.step("cluster (kind)", || {
-            let there = Self::kind(["get", "clusters"])
+            let there = self
+                .kind(["get", "clusters"])?
                 .read()?
                 .lines()
                 .any(|line| line == self.name);
             if there {
-                return Self::kind(["export", "kubeconfig", "--name", self.name, "--kubeconfig"])
+                return self
+                    .kind(["export", "kubeconfig", "--name", self.name, "--kubeconfig"])?
                     .arg(&kubeconfig)
                     .run(&self.log("up"));
             }
             let config = self.dir.join("config.yaml");
             fs::write(&config, configuration(self.ports)).with_context(|| config.display().to_string())?;
-            Self::kind(["create", "cluster", "--wait", "120s", "--name", self.name])
+            self.kind(["create", "cluster", "--wait", "120s", "--name", self.name])?
                 .args(self.node.iter().flat_map(|node| ["--image", node]))
                 .arg("--kubeconfig")
                 .arg(&kubeconfig)
@@ -150,7 +154,7 @@ impl Kind {
                     .args(["tag", &image, second])
                     .run(&self.log("load"))?;
             }
-            Self::kind(["load", "docker-image", "--name", self.name, &image])
+            self.kind(["load", "docker-image", "--name", self.name, &image])?
                 .args(second)
                 .run(&self.log("load"))
         })?;
@@ -169,12 +173,13 @@ impl Kind {
             ])
             .run(&self.log("ingress"))
         })?;
+        HELM.install(&self.repo)?;
         Ok(Platform {
             kubectl: format!("kubectl --kubeconfig {}", kubeconfig.display()),
             kubeconfig,
             root: self.repo.root.clone(),
             ingress: format!("127.0.0.1:{}", self.ports[0]),
-            helm: HELM.words(),
+            helm: vec![HELM.path(&self.repo).display().to_string()],
             image_is_new,
             origin,
         })
@@ -238,7 +243,8 @@ impl Kind {
 
     /// Removes the cluster.
     pub(crate) fn delete(&self) -> Result<()> {
-        Self::kind(["delete", "cluster", "--name", self.name]).run(&self.log("down"))
+        self.kind(["delete", "cluster", "--name", self.name])?
+            .run(&self.log("down"))
     }
 }
 

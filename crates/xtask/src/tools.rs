@@ -29,6 +29,10 @@ pub(crate) enum Registry {
     Crates,
 }
 
+/// The Go that compiles these programs, on every machine: the module proxy has it as a module, and an older one that is
+/// installed fetches it. Each program's own go.mod asks for this one or an older one.
+const TOOLCHAIN: &str = "go1.26.8";
+
 /// Dependencies: licences, sources, known faults.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
@@ -84,21 +88,6 @@ impl Tool {
         self.folder(repo).join("bin").join(self.name)
     }
 
-    /// The program that is installed here, or this one by `go run`, which makes it.
-    pub(crate) fn words(&self) -> Vec<String> {
-        match (which(self.name), self.registry) {
-            (None, Registry::Go(package)) => {
-                vec![
-                    "go".to_owned(),
-                    "run".to_owned(),
-                    format!("{package}@v{}", self.version),
-                ]
-            }
-            (Some(path), _) => vec![path.display().to_string()],
-            (None, _) => vec![self.name.to_owned()],
-        }
-    }
-
     /// Makes it, unless it is there.
     pub(crate) fn install(&self, repo: &Repo) -> Result<()> {
         let path = self.path(repo);
@@ -131,6 +120,7 @@ impl Tool {
                 cmd(go)
                     .args(["install", &format!("{package}@v{version}")])
                     .env("GOBIN", folder.join("bin"))
+                    .env("GOTOOLCHAIN", TOOLCHAIN)
                     .run(&log)?;
             }
             Registry::Crates => cmd("cargo")
