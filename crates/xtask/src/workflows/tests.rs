@@ -212,6 +212,21 @@ fn secrets_go_to_workflows_of_this_repository_alone() {
 }
 
 #[test]
+fn a_commit_without_a_release_is_one_of_those_that_are_listed() {
+    let pinned = |commit: &str| {
+        with(
+            "    steps:\n",
+            &format!("    steps:\n      - uses: helm/chart-releaser-action@{commit} # after v1.7.0\n"),
+        )
+    };
+    assert_eq!(
+        pinned("3e001cb8c68933439c7e721650f20a07a1a5c61e"),
+        Vec::<String>::new()
+    );
+    assert_eq!(pinned(&"0".repeat(40)).len(), 1);
+}
+
+#[test]
 fn an_action_has_one_commit_in_all_files() {
     let other = File {
         path: ".github/workflows/other.yml".to_owned(),
