@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-/// The path of the Ruby servers that probes ask for (`services.toml`). The servers do not know it, which is an answer too, and
-/// OneGate logs an error for each request without a token to the paths that it knows.
+/// The path of the Ruby servers that probes ask for (`services.toml`). The servers do not know it, which is an answer too.
+/// OneGate logs an error for each GET of whatever path, so that it is asked by TRACE, which it has for none.
 pub(crate) const PROBE_PATH: &str = "/onepod-readiness";
 
 /// oned's line for the probe's call, `LOG_CALL_FORMAT` being as it is by default.
@@ -60,7 +60,8 @@ fn is_request(line: &str) -> bool {
     let Some((_, request)) = line.split_once("]: 127.0.0.1 - - [") else {
         return false;
     };
-    let asked = request.split_once("] \"GET ").map(|(_, rest)| rest);
+    let asked = request.split_once("] \"").map(|(_, rest)| rest);
+    let asked = asked.and_then(|rest| rest.strip_prefix("GET ").or_else(|| rest.strip_prefix("TRACE ")));
     asked.is_some_and(|rest| {
         rest.strip_prefix(PROBE_PATH)
             .is_some_and(|rest| rest.starts_with(" HTTP/1.1\" 4"))
@@ -111,6 +112,10 @@ mod tests {
                 true,
             ),
             (
+                "Mon Nov 30 21:51:06 2026 [I]: 127.0.0.1 - - [30/Nov/2026:21:51:06 +0000] \"TRACE /onepod-readiness HTTP/1.1\" 404 18 0.0005",
+                true,
+            ),
+            (
                 "Mon Nov 30 21:51:06 2026 [I]: 127.0.0.1 - - [30/Nov/2026:21:51:06 +0000] \"GET /onepod-readiness HTTP/1.1\" 500 18 0.0012",
                 false,
             ),
@@ -135,7 +140,7 @@ mod tests {
     fn the_services_file_asks_for_the_path() {
         let services = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../image/services.toml"));
         for port in [2474, 5030, 13013, 10780] {
-            let readiness = format!("readiness = {{ http = \"http://127.0.0.1:{port}{PROBE_PATH}\" }}");
+            let readiness = format!("readiness = {{ http = \"http://127.0.0.1:{port}{PROBE_PATH}\"");
             assert!(services.contains(&readiness), "{readiness}");
         }
     }

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hyper::Method;
 use one_xmlrpc::{Client, Endpoint, Error, UserRef};
 use rustix::process::Pid;
 use tokio::net::{TcpStream, UnixDatagram};
@@ -49,7 +50,7 @@ pub struct Probe {
 #[derive(Debug)]
 enum Question {
     Notify(UnixDatagram),
-    Http(String),
+    Http(Method, String),
     Tcp(String),
     XmlRpc { endpoint: Endpoint, auth_file: PathBuf },
     File(PathBuf),
@@ -76,7 +77,7 @@ impl Probe {
     pub fn new(readiness: &Readiness, run: Run<'_>) -> Option<Self> {
         let question = match readiness.clone() {
             Readiness::Notify => Question::Notify(run.notify?),
-            Readiness::Http(url) => Question::Http(url),
+            Readiness::Http(method, url) => Question::Http(method, url),
             Readiness::Tcp(address) => Question::Tcp(address),
             Readiness::XmlRpc(endpoint) => Question::XmlRpc {
                 endpoint,
@@ -134,10 +135,12 @@ impl Probe {
     async fn ask(&self) -> Result<(), String> {
         match &self.question {
             Question::Notify(socket) => notified(socket).await.map_err(|error| error.to_string()),
-            Question::Http(url) => match http::status(url, Ask::get(), PATIENCE).await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(error.to_string()),
-            },
+            Question::Http(method, url) => {
+                match http::status(url, Ask::new(method.clone()), PATIENCE).await {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
             Question::Tcp(address) => match TcpStream::connect(address).await {
                 Ok(_) => Ok(()),
                 Err(error) => Err(format!("cannot connect to {address}: {error}")),

@@ -160,8 +160,8 @@ module Cloud
         exit!(0)
     end
 
-    REASONS = { 200 => 'OK', 401 => 'Unauthorized', 403 => 'Forbidden', 404 => 'Not Found',
-                500 => 'Internal Server Error' }.freeze
+    REASONS = { 200 => 'OK', 400 => 'Bad Request', 401 => 'Unauthorized', 403 => 'Forbidden',
+                404 => 'Not Found', 500 => 'Internal Server Error' }.freeze
 
     def answer(client, say)
         began = Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -24,8 +24,17 @@ say = ->(severity, text) { log.puts "#{Cloud.stamp} [#{severity}]: #{text}" }
 # Only its root and what is below these paths asks for a token.
 PLACES = %w[vm service vrouter vnet].freeze
 
-Cloud.serve(host, port, 2.0, log, say) do |_, path, headers|
-    next [404, 'text/html', '<h1>Not Found</h1>'] unless path == '/' || PLACES.include?(path.split('/')[1])
+# For all other paths it has a route too, of these methods.
+METHODS = %w[GET HEAD POST PUT DELETE OPTIONS PATCH].freeze
+UNKNOWN = "OneGate server doesn't support this feature"
+
+Cloud.serve(host, port, 2.0, log, say) do |method, path, headers|
+    next [404, 'text/html', '<h1>Not Found</h1>'] unless METHODS.include?(method)
+
+    unless path == '/' || PLACES.include?(path.split('/')[1])
+        say.call('E', UNKNOWN)
+        next [400, 'application/json', UNKNOWN]
+    end
 
     token, vm = headers.values_at('x-onegate-token', 'x-onegate-vmid')
     say.call('E', if token.nil?

@@ -147,6 +147,7 @@ fn each_answer_is_a_line_in_the_log() {
         listening(port);
         status_with(port, "Host: localhost\r\n");
         http(port, "GET /nothing", "Host: localhost\r\n", "").unwrap();
+        http(port, "TRACE /nothing", "Host: localhost\r\n", "").unwrap();
         assert_eq!(server.stop().code(), Some(0));
         logs.push(fs::read_to_string(front.path("var").join(format!("{name}.log"))).unwrap());
     }
@@ -162,7 +163,13 @@ fn each_answer_is_a_line_in_the_log() {
     );
     assert!(gate.contains(" [I]: Unauthorized login attempt\n"), "{gate}");
     assert!(gate.contains("] \"GET / HTTP/1.1\" 401 14 "), "{gate}");
-    assert!(gate.contains("] \"GET /nothing HTTP/1.1\" 404 "), "{gate}");
+    assert!(
+        gate.contains(" [E]: OneGate server doesn't support this feature\n")
+            && gate.contains("] \"GET /nothing HTTP/1.1\" 400 43 "),
+        "{gate}"
+    );
+    assert!(gate.contains("] \"TRACE /nothing HTTP/1.1\" 404 "), "{gate}");
+    assert_eq!(gate.matches("support this feature").count(), 1, "{gate}");
 }
 
 #[test]

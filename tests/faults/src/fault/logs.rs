@@ -31,8 +31,8 @@ while (1) {
 const IDLE: Duration = Duration::from_secs(40);
 /// What only a probe of ours makes the services write: the path of the Ruby servers, and oned's line of the call.
 const PROBED: [&str; 2] = ["/onepod-readiness", "one.user.info invoked , -1\n"];
-/// The error of OneGate for a request without a token.
-const NO_TOKEN: &str = "X_ONEGATE_TOKEN";
+/// How errors of OneGate are told: it has one for a request without a token, and one for a path that it does not know.
+const ERRORS_OF_ONEGATE: &str = "ERROR onegate";
 
 /// Nobody does anything.
 pub(super) fn idle(world: &mut World) -> Result<String> {
@@ -42,7 +42,7 @@ pub(super) fn idle(world: &mut World) -> Result<String> {
     pause(IDLE);
     let written = front_end.written();
     let said = written.get(before..).unwrap_or_default();
-    for word in PROBED.iter().chain([&NO_TOKEN]) {
+    for word in PROBED.iter().chain([&ERRORS_OF_ONEGATE]) {
         ensure!(
             !said.contains(word),
             "\"{}\" is in the stream: {said}",

@@ -81,6 +81,22 @@ fn every_mistake_is_in_one_message() {
 }
 
 #[test]
+fn a_probe_over_http_may_have_the_method_trace_and_no_other() {
+    let told = |readiness: &str| {
+        let text = format!("[services.a]\ncommand = [\"/bin/true\"]\nreadiness = {{ {readiness} }}\n");
+        parse(&text)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    };
+    assert_eq!(told("http = \"http://127.0.0.1:1/\", method = \"TRACE\""), "");
+    assert!(
+        told("http = \"http://127.0.0.1:1/\", method = \"POST\"").contains("method: \"POST\" is not TRACE")
+    );
+    assert!(told("tcp = \"127.0.0.1:1\", method = \"TRACE\"").contains("method belongs to http"));
+}
+
+#[test]
 fn unknown_names_and_circles_are_mistakes() {
     let service = |name: &str, after: &str| {
         format!(

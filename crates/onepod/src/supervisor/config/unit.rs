@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Method;
 use one_xmlrpc::Endpoint;
 use rustix::process::Signal;
 use serde::Deserialize;
@@ -105,8 +106,8 @@ pub enum Role {
 pub enum Readiness {
     /// It says so itself, with `READY=1` to the socket in `NOTIFY_SOCKET`, see `sd_notify(3)`.
     Notify,
-    /// This URL answers over HTTP, with any status.
-    Http(String),
+    /// This URL answers over HTTP to this method, with any status.
+    Http(Method, String),
     /// This address takes a connection.
     Tcp(String),
     /// oned answers an authenticated call at this endpoint.
@@ -286,6 +287,8 @@ struct RawSchedule {
 struct RawReadiness {
     notify: Option<bool>,
     http: Option<String>,
+    /// Of http; GET where none is named.
+    method: Option<String>,
     tcp: Option<String>,
     xmlrpc: Option<String>,
     file: Option<PathBuf>,
@@ -494,12 +497,21 @@ impl RawReadiness {
         let Self {
             notify,
             http,
+            method,
             tcp,
             xmlrpc,
             file,
             connected,
             listening,
         } = self;
+        if method.is_some() && http.is_none() {
+            return Err("method belongs to http".to_owned());
+        }
+        let method = match method.as_deref() {
+            None => Method::GET,
+            Some("TRACE") => Method::TRACE,
+            Some(other) => return Err(format!("method: {other:?} is not TRACE; without it, it is GET")),
+        };
         let given = [
             notify.map(|yes| {
                 if yes {
@@ -509,7 +521,7 @@ impl RawReadiness {
                 }
             }),
             http.map(|url| match url.strip_prefix("http://") {
-                Some(rest) if !rest.is_empty() => Ok(Readiness::Http(url)),
+                Some(rest) if !rest.is_empty() => Ok(Readiness::Http(method, url)),
                 _ => Err(format!("http: {url:?} does not begin with http:// and a host")),
             }),
             tcp.map(|address| match address.rsplit_once(':') {

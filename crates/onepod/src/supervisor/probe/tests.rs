@@ -56,7 +56,9 @@ async fn server(body: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
 async fn any_status_over_http_is_a_yes_and_silence_or_no_http_is_a_no() {
     let (address, _) = server("").await;
     assert_eq!(
-        probe(&Readiness::Http(format!("http://{address}/"))).ask().await,
+        probe(&Readiness::Http(Method::GET, format!("http://{address}/")))
+            .ask()
+            .await,
         Ok(())
     );
     let closed = TcpListener::bind("127.0.0.1:0")
@@ -64,7 +66,7 @@ async fn any_status_over_http_is_a_yes_and_silence_or_no_http_is_a_no() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let cause = probe(&Readiness::Http(format!("http://{closed}/")))
+    let cause = probe(&Readiness::Http(Method::GET, format!("http://{closed}/")))
         .ask()
         .await
         .unwrap_err();
@@ -195,7 +197,7 @@ async fn a_ready_service_is_asked_once_in_a_period() {
     let (address, count) = server("").await;
     let period = Duration::from_millis(100);
     let began = Instant::now();
-    let question = Question::Http(format!("http://{address}/"));
+    let question = Question::Http(Method::GET, format!("http://{address}/"));
     let watch = tokio::spawn(
         Probe {
             question,
