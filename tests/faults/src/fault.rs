@@ -33,6 +33,15 @@ impl Fault {
     pub(crate) fn line(&self) -> String {
         format!("{:28} {}", self.name, self.expected)
     }
+
+    /// How many times as long as others it may take: more than once when more rounds of it were asked for.
+    pub(crate) fn rounds(&self) -> u32 {
+        if self.name == first_start::NAME {
+            first_start::rounds().div_ceil(first_start::ROUNDS)
+        } else {
+            1
+        }
+    }
 }
 
 const fn fault(name: &'static str, expected: &'static str, run: fn(&mut World) -> Result<String>) -> Fault {
@@ -52,7 +61,7 @@ pub(crate) const ALL: &[Fault] = &[
         kills::pid1,
     ),
     fault(
-        "kill-first-start",
+        first_start::NAME,
         "container, oned or database killed somewhere in the first start on an empty database: a complete cloud",
         first_start::killed,
     ),

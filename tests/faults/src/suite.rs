@@ -14,7 +14,7 @@ use crate::fault::{self, Fault};
 use crate::progress::say;
 use crate::settings::Settings;
 
-/// A fault that has not ended by then is ended: far beyond what any takes.
+/// A fault that has not ended by then is ended: far beyond what any takes for its usual number of rounds.
 const LONGEST: Duration = Duration::from_mins(2);
 
 /// Whether all faults ended as they must.
@@ -76,8 +76,13 @@ fn take<'a>(left: &Mutex<VecDeque<(usize, &'a Fault)>>) -> Option<(usize, &'a Fa
 
 fn row(fault: &Fault, settings: &Settings) -> Row {
     let start = Instant::now();
-    let seen = apart::attempt(&settings.work, fault.name, &arguments(settings), LONGEST)
-        .map_err(|error| format!("{error:#}"));
+    let seen = apart::attempt(
+        &settings.work,
+        fault.name,
+        &arguments(settings),
+        LONGEST * fault.rounds(),
+    )
+    .map_err(|error| format!("{error:#}"));
     namespaces::remove_control_groups();
     Row {
         name: fault.name,

@@ -11,8 +11,10 @@ use faults::front_end::Container;
 use faults::wait::{Look, until};
 use faults::world::World;
 
+pub(super) const NAME: &str = "kill-first-start";
+
 /// How many first starts are cut off, unless this variable says another number.
-const ROUNDS: u32 = 6;
+pub(super) const ROUNDS: u32 = 6;
 const ROUNDS_VARIABLE: &str = "FAULTS_FIRST_STARTS";
 
 /// The most statements after which one is cut off: some more than a bootstrap has.
@@ -44,12 +46,18 @@ enum Victim {
     Database,
 }
 
-/// Kills in turn the container, oned and the database after a random number of statements.
-pub(super) fn killed(world: &mut World) -> Result<String> {
-    let rounds = std::env::var(ROUNDS_VARIABLE)
+/// How many first starts are cut off in this run.
+pub(super) fn rounds() -> u32 {
+    std::env::var(ROUNDS_VARIABLE)
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(ROUNDS);
+        .unwrap_or(ROUNDS)
+        .max(1)
+}
+
+/// Kills in turn the container, oned and the database after a random number of statements.
+pub(super) fn killed(world: &mut World) -> Result<String> {
+    let rounds = rounds();
     let (mut repeated, mut seen) = (0, String::new());
     for round in 0..rounds {
         let victim = [Victim::Container, Victim::Oned, Victim::Database][round as usize % 3];
