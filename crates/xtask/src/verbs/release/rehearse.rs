@@ -25,7 +25,7 @@ pub(crate) struct Rehearse;
 type Scene = (&'static str, fn(&Stage) -> Result<Counts>);
 
 /// Each goes on from where the one before has left the vendor and the registry.
-const SCENES: [Scene; 12] = [
+const SCENES: [Scene; 13] = [
     ("a first release, in a real image", scenes::first),
     ("the same again changes nothing", scenes::again),
     ("another line has its tag, and not latest", scenes::another_line),
@@ -33,7 +33,8 @@ const SCENES: [Scene; 12] = [
     ("rebuilt packages, in a busy registry", scenes::rebuilt),
     ("an old release, dispatched", scenes::old),
     ("half-pushed tags are finished", scenes::half_pushed),
-    ("indexes that are not to be trusted", troubles::indexes),
+    ("indexes that are not to be trusted", troubles::signatures),
+    ("lists that are not to be trusted", troubles::lists),
     ("a broken line and a good one", troubles::broken_line),
     ("images that are not good enough", troubles::images),
     ("a registry in trouble", troubles::registries),

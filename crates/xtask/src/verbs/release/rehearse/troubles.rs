@@ -12,6 +12,7 @@ use crate::progress::{self, Counts};
 use crate::registry::{self, Digest, Name, Patience, Repository};
 use crate::rehearsal::{Fault, Trouble, at, push};
 use crate::release::{Event, Job, VENDOR_FINGERPRINT, published};
+use crate::sh::cmd;
 use crate::versions::Architecture;
 
 /// Requests that trouble is made for: method, and part of the path.
@@ -74,17 +75,30 @@ impl<'a> Refusals<'a> {
     }
 }
 
-pub(super) fn indexes(stage: &Stage) -> Result<Counts> {
+/// The list that was taken in last.
+fn known(stage: &Stage) -> Result<String> {
+    let list = stage.packages("7.0.1")?;
+    Ok(list.replace("Version: 7.0.1-1", "Version: 7.0.1-2"))
+}
+
+/// Puts other bytes in the place of a list, plain and packed: which one is fetched is apt's affair.
+fn replace(stage: &Stage, text: &str) -> Result<()> {
+    let list = format!("opennebula/binary-{}/Packages", machine());
+    let list = stage.suite("7.0").join(list);
+    fs::write(&list, text).context("Packages")?;
+    cmd("gzip")
+        .args(["-9", "-n", "--keep", "--force"])
+        .arg(&list)
+        .read()?;
+    Ok(())
+}
+
+pub(super) fn signatures(stage: &Stage) -> Result<Counts> {
     let mut refusals = Refusals::on(stage);
     let both = [Architecture::Amd64, Architecture::Arm64];
-    let list = stage
-        .packages("7.0.1")?
-        .replace("Version: 7.0.1-1", "Version: 7.0.1-2");
+    let list = known(stage)?;
     let publish = |list: &str| stage.publish("7.0", &both, list);
     let inrelease = stage.suite("7.0").join("InRelease");
-    let of_machine = stage
-        .suite("7.0")
-        .join(format!("opennebula/binary-{}/Packages", machine()));
 
     let gone = nobody()?;
     refusals.expect("an index that cannot be reached", "Connection refused", || {
@@ -138,22 +152,36 @@ pub(super) fn indexes(stage: &Stage) -> Result<Counts> {
         || stage.detect(),
     );
 
+    publish(&list)?;
+    Ok(refusals.counts)
+}
+
+pub(super) fn lists(stage: &Stage) -> Result<Counts> {
+    let mut refusals = Refusals::on(stage);
+    let both = [Architecture::Amd64, Architecture::Arm64];
+    let list = known(stage)?;
+    let publish = |list: &str| stage.publish("7.0", &both, list);
+
     publish("this is no list\n")?;
     refusals.expect("a broken list, signed", "it is signed and broken", || {
         stage.detect()
     });
 
     publish(&list)?;
-    fs::write(&of_machine, &list[..list.len() / 2]).context("Packages")?;
-    refusals.expect("a truncated Packages", "is not what the vendor signed", || {
-        stage.detect()
-    });
+    replace(stage, &list[..list.len() / 2])?;
+    refusals.expect(
+        "a truncated Packages",
+        "that is not what the vendor signed",
+        || stage.detect(),
+    );
 
     publish(&list)?;
-    fs::write(&of_machine, list.replace("7.0.1-2", "7.0.9-1")).context("Packages")?;
-    refusals.expect("a replaced Packages", "is not what the vendor signed", || {
-        stage.detect()
-    });
+    replace(stage, &list.replace("7.0.1-2", "7.0.9-1"))?;
+    refusals.expect(
+        "a replaced Packages",
+        "that is not what the vendor signed",
+        || stage.detect(),
+    );
 
     publish("")?;
     refusals.expect("an empty list, signed", "an empty list changes nothing", || {
