@@ -264,6 +264,10 @@ pub(crate) mod tests {
             argument("BASE_IMAGE"),
             Some(versions.lines[&versions.default].base.clone())
         );
+        assert_eq!(
+            argument("ONE_REPOSITORY_FINGERPRINT").as_deref(),
+            Some(crate::release::VENDOR_FINGERPRINT)
+        );
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Record {
                 self.text.push(b'\n');
             }
             self.text.extend_from_slice(line);
-            if matches!(kind, Kind::Frames | Kind::Python | Kind::RubyHead) && self.severity.is_none() {
+            if matches!(kind, Kind::Frames | Kind::Python) && self.severity.is_none() {
                 self.severity = Some(Severity::Error);
             }
             self.kind = kind;
