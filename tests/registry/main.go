@@ -1,6 +1,8 @@
 // Command registry is an image registry for the release rehearsal: the reference implementation, on a free port of
 // 127.0.0.1, with its data in the folder that is its one argument. It prints the address that it listens on, and ends
 // when its standard input does, so that it does not outlive who started it. No TLS, no users, no deletion.
+//
+// FOLDER/faults makes it a registry in trouble: each line is a method, a part of a path and the status that is answered.
 package main
 
 import (
@@ -10,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/distribution/distribution/v3/configuration"
@@ -51,5 +54,21 @@ func run(args []string) error {
 		os.Exit(0)
 	}()
 	fmt.Println(listener.Addr())
-	return http.Serve(listener, app)
+	return http.Serve(listener, faulty(filepath.Join(args[0], "faults"), app))
+}
+
+func faulty(file string, registry http.Handler) http.Handler {
+	return http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
+		faults, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(faults)) {
+			var method, path string
+			var status int
+			count, _ := fmt.Sscan(line, &method, &path, &status)
+			if count == 3 && request.Method == method && strings.Contains(request.URL.Path, path) {
+				http.Error(answer, http.StatusText(status), status)
+				return
+			}
+		}
+		registry.ServeHTTP(answer, request)
+	})
 }

@@ -46,6 +46,11 @@ impl Repo {
         })
     }
 
+    /// Where cargo puts what it compiles.
+    pub(crate) fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
+    }
+
     /// The file that names the releases which are built.
     pub(crate) fn versions(&self) -> PathBuf {
         self.root.join(VERSIONS)

@@ -75,6 +75,12 @@ pub(crate) const HELM3: Tool = Tool {
     version: "3.20.2",
     registry: Registry::Go("helm.sh/helm/v3/cmd/helm"),
 };
+/// Image registries.
+pub(crate) const CRANE: Tool = Tool {
+    name: "crane",
+    version: "0.22.1",
+    registry: Registry::Go("github.com/google/go-containerregistry/cmd/crane"),
+};
 /// Kubernetes in Docker.
 pub(crate) const KIND: Tool = Tool {
     name: "kind",

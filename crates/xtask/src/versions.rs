@@ -19,7 +19,6 @@ use jiff::Timestamp;
 
 use crate::files;
 
-pub(crate) use debian::DebianVersion;
 pub(crate) use number::{Line, Version};
 pub(crate) use package::PackageVersion;
 

@@ -24,14 +24,13 @@ pub(crate) fn simulator(repo: &Repo) -> Result<PathBuf> {
 }
 
 fn compile(repo: &Repo, args: &[&str], binary: &str) -> Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo.root.join("target"), PathBuf::from);
     let name = args.last().unwrap_or(&"cargo");
     cmd("cargo")
         .args(["build", "--locked"])
         .args(args)
         .dir(&repo.root)
         .run(&repo.logs().join(format!("compile-{name}.log")))?;
-    Ok(target.join(binary))
+    Ok(repo.target().join(binary))
 }
 
 /// The image that the chart asks for without any values.

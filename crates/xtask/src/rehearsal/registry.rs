@@ -1,5 +1,6 @@
 //! A registry on this machine: the distribution project's, compiled from `tests/registry` once.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// Starts one with its data in a folder.
     pub(crate) fn start(program: &Path, data: &Path, log: &Path) -> Result<Self> {
+        fs::create_dir_all(data).with_context(|| data.display().to_string())?;
         let service = cmd(program).arg(data).serve(log)?;
         let address = service.said.parse().with_context(|| {
             format!(
@@ -36,15 +38,10 @@ impl Registry {
         })
     }
 
-    /// Where it keeps the content of a digest.
-    pub(crate) fn file(&self, digest: &str) -> PathBuf {
-        let digits = digest.trim_start_matches("sha256:");
-        let folder = digits.get(..2).unwrap_or_default();
-        self.data
-            .join("docker/registry/v2/blobs/sha256")
-            .join(folder)
-            .join(digits)
-            .join("data")
+    /// What it answers from now on instead of doing it: `METHOD PATH STATUS`, a line each; empty, nothing.
+    pub(crate) fn inject(&self, faults: &str) -> Result<()> {
+        let file = self.data.join("faults");
+        fs::write(&file, faults).with_context(|| file.display().to_string())
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
             .dir(&repo.root)
             .run(&repo.logs().join("bench-build.log"))
     })?;
-    let programs = repo.root.join("target").join(PROFILE);
+    let programs = repo.target().join(PROFILE);
     let status = cmd(programs.join("bench"))
         .arg("run")
         .arg("--onepod")

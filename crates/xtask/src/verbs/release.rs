@@ -1,15 +1,11 @@
 //! `release`: what follows from the vendor's releases. One file a verb, in `release/`; what they have in common is in
 //! `crate::release`.
 
-mod candidate;
 pub(crate) mod chart;
 mod detect;
 mod gate;
 pub(crate) mod ignores;
-mod needs_rebuild;
-mod plan;
-mod promote;
-mod published;
+mod promotion;
 pub(crate) mod rehearse;
 mod report;
 
@@ -30,23 +26,23 @@ pub(crate) enum Release {
     Ignores(ignores::Ignores),
     /// Whether the scan of a digest lets it through: no CRITICAL or HIGH that is not accepted
     Gate(gate::Gate),
-    /// Whether building a published digest again would mend anything
-    NeedsRebuild(needs_rebuild::NeedsRebuild),
     /// What changed between the packages of two releases, and what of this repository it asks to look at
     Report(report::Report),
     /// The chart: its version and what follows from it, its package
     #[command(subcommand)]
     Chart(chart::Chart),
-    /// Says what would be built and which tags it would get, by versions.json and what the registry has
-    Plan(plan::Plan),
+    /// Prints which images would be built, by versions.json
+    Plan(promotion::Plan),
     /// Makes one index of the images of all architectures, under a tag to try it by; prints its digest
-    Candidate(candidate::Candidate),
+    Candidate(promotion::Candidate),
     /// Gives an image that was found good the tags of its release
-    Promote(promote::Promote),
+    Promote(promotion::Promote),
+    /// Prints the newest published build of a release by its digest, or nothing
+    Published(promotion::Published),
+    /// Prints whether a candidate differs from the published build: in its packages or in the gate's verdict
+    Changed(promotion::Changed),
     /// Plays all of it on this machine: a registry, a signed repository, an image, and everything that goes wrong
     Rehearse(rehearse::Rehearse),
-    /// Prints the newest published image of a line's release by its digest, or nothing
-    Published(published::Published),
 }
 
 impl Release {
@@ -55,7 +51,6 @@ impl Release {
             Self::Detect(detect) => detect.run(repo),
             Self::Ignores(ignores) => ignores.run(repo),
             Self::Gate(gate) => gate.run(repo),
-            Self::NeedsRebuild(needs_rebuild) => needs_rebuild.run(),
             Self::Report(report) => report.run(repo),
             Self::Chart(chart) => chart.run(repo),
             Self::Plan(plan) => plan.run(repo),
@@ -63,6 +58,7 @@ impl Release {
             Self::Promote(promote) => promote.run(repo),
             Self::Rehearse(rehearse) => rehearse.run(repo),
             Self::Published(published) => published.run(repo),
+            Self::Changed(changed) => changed.run(),
         }
     }
 }

@@ -10,11 +10,13 @@ use anyhow::{Context as _, Error, Result, bail};
 
 /// `[EPOCH:]UPSTREAM[-REVISION]`, as it was written. Two texts may be the same version: `0:1.0` and `1.00`.
 #[derive(Debug, Clone)]
+#[expect(dead_code, reason = "temporary")]
 pub(crate) struct DebianVersion {
     text: String,
     epoch: u32,
 }
 
+#[expect(dead_code, reason = "temporary")]
 impl DebianVersion {
     /// Without the epoch: upstream's version, and the revision behind the last hyphen.
     fn parts(&self) -> (&str, &str) {

@@ -1,11 +1,11 @@
 //! `release rehearse`: the way of a release from the vendor's index to its tags, on this machine alone: a real registry, a
 //! signed apt repository of simulated packages, one real image. What goes wrong on the way must leave the tags as they are.
 //!
-//! Steps are the functions that the verbs call. Scans are recorded texts: no vulnerability is looked for here.
+//! Scans, scenarios and signatures are not part of it: each has its own verb or workflow step.
 
+mod refusals;
 mod scenes;
 mod stage;
-mod troubles;
 
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ use clap::Args;
 
 use crate::lock::Lock;
 use crate::progress::{self, Counts, Progress};
+use crate::registry::Digest;
 use crate::repo::Repo;
 use crate::{apt, machine, platform};
 use stage::Stage;
@@ -21,30 +22,10 @@ use stage::Stage;
 #[derive(Debug, Args)]
 pub(crate) struct Rehearse;
 
-/// What a scene is called, and how it is played.
-type Scene = (&'static str, fn(&Stage) -> Result<Counts>);
-
-/// Each goes on from where the one before has left the vendor and the registry.
-const SCENES: [Scene; 13] = [
-    ("a first release, in a real image", scenes::first),
-    ("the same again changes nothing", scenes::again),
-    ("another line has its tag, and not latest", scenes::another_line),
-    ("a newer release for two architectures", scenes::newer),
-    ("rebuilt packages, in a busy registry", scenes::rebuilt),
-    ("an old release, dispatched", scenes::old),
-    ("half-pushed tags are finished", scenes::half_pushed),
-    ("indexes that are not to be trusted", troubles::signatures),
-    ("lists that are not to be trusted", troubles::lists),
-    ("a broken line and a good one", troubles::broken_line),
-    ("images that are not good enough", troubles::images),
-    ("a registry in trouble", troubles::registries),
-    ("all of it once more", scenes::all_again),
-];
-
 impl Rehearse {
     #[expect(
         clippy::unused_self,
-        reason = "every verb runs like this; this one has no options yet"
+        reason = "every verb runs like this; this one has no options"
     )]
     pub(crate) fn run(self, repo: &Repo) -> Result<ExitCode> {
         let mut progress = Progress::start();
@@ -61,33 +42,62 @@ impl Rehearse {
     }
 }
 
-/// Plays all scenes, and writes down what was seen.
+/// Plays all scenes, and writes the transcript.
 pub(crate) fn all(repo: &Repo, progress: &mut Progress) {
-    let set = |progress: &mut Progress| -> Result<(Stage, Lock)> {
-        let one = Lock::take(repo, "rehearsal")?;
-        let stage = progress.step("registry and repository of the rehearsal", || Stage::set(repo))?;
-        let tag = stage.direct("build-7.0.0");
-        let image = platform::pushed(&repo.of_release(stage::FIRST), &tag, progress)?;
-        stage.real_image.replace(Some(image.parse()?));
-        Ok((stage, one))
-    };
-    match set(progress) {
-        Ok((stage, _one)) => {
-            for (name, scene) in SCENES {
-                progress.test(name, || {
-                    stage.heading(name);
-                    scene(&stage)
-                });
-            }
-            progress.test("transcript of the rehearsal", || {
-                let file = stage.write_down(repo)?;
-                progress::say(&format!("        {}", file.display()));
-                Ok(Counts::default())
-            });
-        }
+    match set(repo, progress) {
+        Ok((stage, image, _one)) => play(repo, &stage, &image, progress),
         Err(error) => {
             progress::complain(&error);
             progress.not_tried("release rehearsal", "its stage could not be set");
         }
     }
+}
+
+fn set(repo: &Repo, progress: &mut Progress) -> Result<(Stage, Digest, Lock)> {
+    let one = Lock::take(repo, "rehearsal")?;
+    let stage = progress.step("registry and repository of the rehearsal", || Stage::set(repo))?;
+    let tag = format!("{}:build-{}", stage.images.name, stage::FIRST);
+    let image = platform::pushed(&repo.of_release(stage::FIRST), &tag, progress)?.parse()?;
+    Ok((stage, image, one))
+}
+
+fn play(repo: &Repo, stage: &Stage, image: &Digest, progress: &mut Progress) {
+    let mut scene = |name: &str, play: &dyn Fn() -> Result<Counts>| {
+        progress.test(name, || {
+            stage.heading(name);
+            play()
+        });
+    };
+    let passed = |result: Result<()>| result.map(|()| Counts::PASSED);
+    scene("a first release, in a real image", &|| {
+        passed(scenes::first(stage, image))
+    });
+    scene("the same again changes nothing", &|| passed(scenes::again(stage)));
+    scene("another line has its tags, and not latest", &|| {
+        passed(scenes::another_line(stage))
+    });
+    scene("a newer release for two architectures", &|| {
+        passed(scenes::newer(stage))
+    });
+    scene("rebuilt packages move the tag of their release", &|| {
+        passed(scenes::rebuilt(stage))
+    });
+    scene("an old release, dispatched", &|| passed(scenes::old(stage)));
+    scene("half-pushed tags are finished", &|| {
+        passed(scenes::half_pushed(stage))
+    });
+    scene("foreign images under our tags", &|| {
+        passed(scenes::foreign(stage, repo))
+    });
+    scene("indexes that are not to be trusted", &|| refusals::indexes(stage));
+    scene("lists that are not to be trusted", &|| refusals::lists(stage));
+    scene("a broken line and a good one", &|| refusals::broken_line(stage));
+    scene("images that are not good enough", &|| refusals::images(stage));
+    scene("a registry in trouble", &|| refusals::registries(stage, repo));
+    scene("all of it once more", &|| passed(scenes::again(stage)));
+    progress.test("transcript of the rehearsal", || {
+        let file = stage.write_transcript(repo)?;
+        progress::say(&format!("        {}", file.display()));
+        Ok(Counts::default())
+    });
 }

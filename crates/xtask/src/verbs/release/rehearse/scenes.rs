@@ -1,213 +1,183 @@
-//! What goes well, from the vendor's index to the tags: each scene ends with an error unless the tags are as they must be.
+//! What goes well, from the vendor's index to the tags. Each scene goes on from where the one before has left the vendor
+//! and the registry, and fails unless the tags are as they must be.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use anyhow::{Context as _, Result, bail, ensure};
 
-use anyhow::{Context as _, Result, bail};
-
-use super::stage::{FIRST, Scan, Stage, machine};
-use crate::progress::Counts;
-use crate::registry::Digest;
-use crate::rehearsal::{Fault, Trouble};
-use crate::release::{Event, How, Job, promote};
-use crate::versions::{Architecture, Versions};
+use super::stage::{FIRST, Stage, machine};
+use crate::registry::{Digest, Repository};
+use crate::release::promote::newest_build;
+use crate::release::tags::{Action, Replaceable};
+use crate::repo::Repo;
+use crate::versions::Architecture;
 
 const BOTH: [Architecture; 2] = [Architecture::Amd64, Architecture::Arm64];
 
-/// The only job, of a release.
-fn only(jobs: Vec<Job>, release: &str) -> Result<Job> {
-    let count = jobs.len();
-    let mut fitting = jobs.into_iter().filter(|job| job.release.to_string() == release);
-    match (fitting.next(), count) {
-        (Some(job), 1) => Ok(job),
-        _ => bail!("one image of {release} was to be planned, and {count} are"),
-    }
-}
-
 /// What a tag names now.
 fn named(stage: &Stage, tag: &str) -> Result<Digest> {
-    let table = stage.table()?;
-    table
-        .get(tag)
-        .cloned()
-        .with_context(|| format!("there is no tag {tag}"))
+    stage
+        .table()?
+        .remove(tag)
+        .with_context(|| format!("{tag} does not exist"))
 }
 
-pub(super) fn first(stage: &Stage) -> Result<Counts> {
+pub(super) fn first(stage: &Stage, image: &Digest) -> Result<()> {
     stage.publish("7.0", &[machine()], &stage.packages(FIRST)?)?;
     stage.publish("7.2", &[machine()], &stage.packages("7.2.0")?)?;
-    if !stage.detect()? {
-        bail!("nothing was detected");
-    }
-    let jobs = stage.plan(Event::Push, None, None)?;
-    if jobs.len() != 2 {
-        bail!("two lines were to be planned, and {} are", jobs.len());
-    }
-    let job = only(stage.plan(Event::Dispatch, None, Some(FIRST))?, FIRST)?;
-    let image = stage
-        .real_image
-        .borrow()
-        .clone()
-        .context("there is no real image")?;
-    stage.note(&format!(
-        "The real image of {FIRST} was pushed by buildah: {image}."
-    ));
-    let (digest, _) = stage.release(&job, BTreeMap::from([(machine(), image)]), Scan::Clean)?;
-    stage.expect_tags(&[(FIRST, &digest), ("latest", &digest)])?;
-    Ok(Counts::PASSED)
+    ensure!(stage.detect()?, "nothing was detected");
+    stage.note(&format!("buildah pushed the real image of {FIRST}: {image}."));
+    let digest = stage.candidate(FIRST, &[(machine(), image.clone())])?;
+    stage.promote(FIRST, &digest)?;
+    stage.expect_tags(
+        &stage.images,
+        &[("7.0.0-r1", &digest), (FIRST, &digest), ("latest", &digest)],
+    )
 }
 
-pub(super) fn again(stage: &Stage) -> Result<Counts> {
+/// Nothing is detected, and promoting what is published sets nothing.
+pub(super) fn again(stage: &Stage) -> Result<()> {
     let before = stage.table()?;
-    if stage.detect()? {
-        bail!("the same index was news");
+    ensure!(!stage.detect()?, "the same index was news");
+    for (tag, digest) in before.iter().filter(|(tag, _)| tag.contains("-r")) {
+        let (release, _) = tag.split_once("-r").unwrap_or_default();
+        let promotion = stage.promote(release, digest)?;
+        let set = promotion
+            .changes
+            .iter()
+            .any(|change| change.action == Action::Set);
+        ensure!(!set, "the promotion of {tag}, which is published, set a tag");
     }
-    let jobs = stage.plan(Event::Schedule, None, None)?;
-    only(jobs, "7.2.0").context("7.0.0 is published")?;
-    let job = only(stage.plan(Event::Dispatch, Some("7.0"), None)?, FIRST)?;
-    let digest = named(stage, FIRST)?;
-    if !stage.promote(&job, &digest)?.is_nothing() {
-        bail!("the second promotion did something");
-    }
-    stage.proxy.inject(&[]);
-    stage.promote(&job, &digest)?;
-    let written = stage
-        .proxy
-        .seen()
-        .into_iter()
-        .find(|request| !request.starts_with(['G', 'H']));
-    if let Some(request) = written {
-        bail!("a promotion of what is published asked to {request}");
-    }
-    if stage.table()? != before {
-        bail!("tags were changed");
-    }
-    Ok(Counts::PASSED)
+    ensure!(stage.table()? == before, "tags were changed");
+    Ok(())
 }
 
-pub(super) fn another_line(stage: &Stage) -> Result<Counts> {
+pub(super) fn another_line(stage: &Stage) -> Result<()> {
     let latest = named(stage, "latest")?;
-    let job = only(stage.plan(Event::Schedule, None, None)?, "7.2.0")?;
-    let images = stage.small_images(&job, "first")?;
-    let (digest, _) = stage.release(&job, images, Scan::Clean)?;
-    stage.expect_tags(&[("7.2.0", &digest), (FIRST, &latest), ("latest", &latest)])?;
-    Ok(Counts::PASSED)
+    let digest = stage.release("7.2.0", &[machine()], "first")?;
+    stage.expect_tags(
+        &stage.images,
+        &[("7.2.0-r1", &digest), ("7.2.0", &digest), ("latest", &latest)],
+    )
 }
 
-pub(super) fn newer(stage: &Stage) -> Result<Counts> {
+pub(super) fn newer(stage: &Stage) -> Result<()> {
     let before = named(stage, FIRST)?;
-    let old = stage.packages(FIRST)?;
     let new = stage.packages("7.0.1")?;
     let odd = |version: &str| new.replace("Version: 7.0.1-1", &format!("Version: {version}"));
-    let list = [odd("7.0.80-1"), odd("7.0.2~rc1-1"), odd("7.0.2+git1-1")].concat() + &old + &new;
+    let list =
+        [odd("7.0.80-1"), odd("7.0.2~rc1-1"), odd("7.0.2+git1-1")].concat() + &stage.packages(FIRST)? + &new;
     stage.note("The vendor adds 7.0.1 for two architectures, a pre-release and two versions of odd forms.");
     stage.publish("7.0", &BOTH, &list)?;
-    if !stage.detect()? {
-        bail!("7.0.1 was not detected");
-    }
-    let job = only(stage.plan(Event::Schedule, None, None)?, "7.0.1")?;
-    if job.architectures.len() != 2 {
-        bail!("7.0.1 was to be planned for two architectures");
-    }
-    let images = stage.small_images(&job, "first")?;
-    let (digest, _) = stage.release(&job, images, Scan::Clean)?;
-    stage.expect_tags(&[(FIRST, &before), ("7.0.1", &digest), ("latest", &digest)])?;
-    Ok(Counts::PASSED)
+    ensure!(stage.detect()?, "7.0.1 was not detected");
+    let digest = stage.release("7.0.1", &BOTH, "first")?;
+    stage.expect_tags(
+        &stage.images,
+        &[
+            (FIRST, &before),
+            ("7.0.1-r1", &digest),
+            ("7.0.1", &digest),
+            ("latest", &digest),
+        ],
+    )
 }
 
-pub(super) fn rebuilt(stage: &Stage) -> Result<Counts> {
-    let before = named(stage, "7.0.1")?;
+pub(super) fn rebuilt(stage: &Stage) -> Result<()> {
+    let before = named(stage, "7.0.1-r1")?;
     let list = stage
         .packages("7.0.1")?
         .replace("Version: 7.0.1-1", "Version: 7.0.1-2");
     stage.note("The vendor replaces the packages of 7.0.1 by others of the same release.");
     stage.publish("7.0", &BOTH, &list)?;
-    if !stage.detect()? {
-        bail!("the rebuilt packages were not detected");
-    }
-    let job = only(stage.plan(Event::Schedule, Some("7.0"), None)?, "7.0.1")?;
-    let digest = stage.candidate(&job, stage.small_images(&job, "again")?)?;
-    stage.gate(&digest, Scan::Clean)?;
-    let busy = Fault {
-        method: "PUT",
-        path: "/manifests/",
-        trouble: Trouble::Answer("429 Too Many Requests", "Retry-After: 1"),
-        times: 2,
-    };
-    stage.note("The registry answers 429 twice and wants to be left alone for a second; then the answer to a PUT is lost.");
-    stage.proxy.inject(&[
-        busy,
-        Fault {
-            trouble: Trouble::LostAnswer,
-            times: 1,
-            ..busy
-        },
-    ]);
-    let since = Instant::now();
-    let versions = Versions::read(&stage.versions())?;
-    let promotion = promote(&stage.patient_client(), &digest, job.release, &versions, How::Set)?;
-    stage.shown("release promote --release 7.0.1", &promotion.table());
-    if since.elapsed() < Duration::from_secs(2) {
-        bail!("the registry was not left alone for as long as it wanted");
-    }
-    stage.proxy.inject(&[]);
-    stage.expect_tags(&[("7.0.1", &before), ("7.0.1-r1", &digest), ("latest", &digest)])?;
-    Ok(Counts::PASSED)
+    ensure!(stage.detect()?, "the rebuilt packages were not detected");
+    let digest = stage.release("7.0.1", &BOTH, "again")?;
+    let newest = newest_build(&stage.images, "7.0.1".parse()?)?.map(|(_, digest)| digest);
+    ensure!(newest.as_ref() == Some(&digest), "the newest build is {newest:?}");
+    stage.expect_tags(
+        &stage.images,
+        &[
+            ("7.0.1-r1", &before),
+            ("7.0.1-r2", &digest),
+            ("7.0.1", &digest),
+            ("latest", &digest),
+        ],
+    )
 }
 
-pub(super) fn old(stage: &Stage) -> Result<Counts> {
-    let (first, latest) = (named(stage, FIRST)?, named(stage, "latest")?);
-    let job = only(stage.plan(Event::Dispatch, None, Some(FIRST))?, FIRST)?;
-    let images = stage.small_images(&job, "old")?;
-    let (digest, _) = stage.release(&job, images, Scan::Clean)?;
-    stage.expect_tags(&[(FIRST, &first), ("7.0.0-r1", &digest), ("latest", &latest)])?;
-    Ok(Counts::PASSED)
-}
-
-pub(super) fn half_pushed(stage: &Stage) -> Result<Counts> {
+pub(super) fn old(stage: &Stage) -> Result<()> {
     let latest = named(stage, "latest")?;
-    let job = only(stage.plan(Event::Dispatch, Some("7.0"), None)?, "7.0.1")?;
-    let digest = stage.candidate(&job, stage.small_images(&job, "third")?)?;
-    stage.gate(&digest, Scan::Clean)?;
+    let digest = stage.release(FIRST, &[machine()], "old")?;
+    stage.expect_tags(
+        &stage.images,
+        &[("7.0.0-r2", &digest), (FIRST, &digest), ("latest", &latest)],
+    )
+}
+
+pub(super) fn half_pushed(stage: &Stage) -> Result<()> {
+    let latest = named(stage, "latest")?;
+    let digest = stage.candidate("7.0.1", &stage.small_images("7.0.1", &BOTH, "third")?)?;
     stage.note("The registry answers 500 whenever `latest` is set.");
-    stage.proxy.inject(&[Fault {
-        method: "PUT",
-        path: "/manifests/latest",
-        trouble: Trouble::Answer("500 Internal Server Error", "X-Trouble: yes"),
-        times: u32::MAX,
-    }]);
-    match stage.promote(&job, &digest) {
-        Ok(_) => bail!("a promotion went well that could not set `latest`"),
+    stage.registry.inject("PUT /manifests/latest 500")?;
+    let interrupted = stage.promote("7.0.1", &digest);
+    stage.registry.inject("")?;
+    match interrupted {
+        Ok(_) => bail!("a promotion succeeded that could not set `latest`"),
         Err(error) => stage.shown("release promote --release 7.0.1", &format!("error: {error:#}")),
     }
-    stage.expect_tags(&[("7.0.1-r2", &digest), ("latest", &latest)])?;
-    stage.note("The registry is well again.");
-    stage.proxy.inject(&[]);
-    stage.promote(&job, &digest)?;
-    stage.expect_tags(&[("7.0.1-r2", &digest), ("latest", &digest)])?;
-    if stage.table()?.contains_key("7.0.1-r3") {
-        bail!("the second run made a tag of its own");
-    }
-    Ok(Counts::PASSED)
+    stage.expect_tags(
+        &stage.images,
+        &[("7.0.1-r3", &digest), ("7.0.1", &digest), ("latest", &latest)],
+    )?;
+    stage.note("The registry recovers.");
+    stage.promote("7.0.1", &digest)?;
+    stage.expect_tags(&stage.images, &[("7.0.1-r3", &digest), ("latest", &digest)])?;
+    ensure!(
+        !stage.table()?.contains_key("7.0.1-r4"),
+        "the second run made another build"
+    );
+    Ok(())
 }
 
-pub(super) fn all_again(stage: &Stage) -> Result<Counts> {
-    let before = stage.table()?;
-    if stage.detect()? {
-        bail!("the same index was news");
-    }
-    if !stage.plan(Event::Schedule, None, None)?.is_empty() {
-        bail!("something was planned though all is published");
-    }
-    for (tag, digest) in before.iter().filter(|(tag, _)| *tag != "latest") {
-        let release = tag.split_once('-').map_or(tag.as_str(), |(release, _)| release);
-        let job = only(stage.plan(Event::Dispatch, None, Some(release))?, release)?;
-        if !stage.promote(&job, digest)?.is_nothing() {
-            bail!("the promotion of {tag}, which is published, did something");
-        }
-    }
-    if stage.table()? != before {
-        bail!("tags were changed");
-    }
-    Ok(Counts::PASSED)
+/// A repository in which an earlier project has images under our tags.
+pub(super) fn foreign(stage: &Stage, repo: &Repo) -> Result<()> {
+    let name = format!("{}/foreign", stage.registry.address);
+    let images = Repository::open(repo, &name.parse()?)?;
+    let supervisord = stage.small_image(machine(), &[("title", "supervisord")], "foreign")?;
+    stage.copy(
+        &supervisord,
+        &name,
+        &["7.0.1", "7.1.80", "7.2.0", "7.3.80", "latest"],
+    )?;
+    let image = stage.candidate(
+        "7.0.1",
+        &stage.small_images("7.0.1", &BOTH, "of the foreign repository")?,
+    )?;
+    stage.copy(&image, &name, &["candidate-7.0.1"])?;
+    stage.expect_tags(&images, &[("7.0.1", &supervisord), ("latest", &supervisord)])?;
+
+    let promotion = stage.promote_in(&images, "7.0.1", &image, &Replaceable::new())?;
+    ensure!(
+        promotion.foreign().len() == 2,
+        "two foreign tags were to be left alone"
+    );
+    stage.expect_tags(
+        &images,
+        &[
+            ("7.0.1-r1", &image),
+            ("7.0.1", &supervisord),
+            ("latest", &supervisord),
+        ],
+    )?;
+
+    stage.note("A maintainer replaces them on purpose, each by the digest that was looked at.");
+    let replaceable = ["7.0.1", "latest"].map(|tag| (tag.to_owned(), supervisord.clone()));
+    stage.promote_in(&images, "7.0.1", &image, &Replaceable::from(replaceable))?;
+    stage.expect_tags(
+        &images,
+        &[
+            ("7.0.1-r1", &image),
+            ("7.0.1", &image),
+            ("latest", &image),
+            ("7.1.80", &supervisord),
+            ("7.2.0", &supervisord),
+        ],
+    )
 }

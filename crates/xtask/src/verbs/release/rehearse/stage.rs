@@ -1,12 +1,11 @@
-//! Where the rehearsal is played: the vendor's repository, the registry, a versions.json of its own; the steps of a release,
-//! and what was seen of them.
+//! Where the rehearsal is played: the vendor's repository, the registry, a versions.json of its own; the steps of a
+//! release, each written to the transcript.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,47 +13,37 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::images::simulator;
-use crate::registry::{Digest, Name, Patience, Repository};
-use crate::rehearsal::{Key, Proxy, Registry, build, now, publish, push, suite};
-use crate::release::{
-    Candidate, Event, How, Job, Mode, Outcome, PREFIX, Promotion, Vendor, Wanted, candidate, columns, detect,
-    matrix, promote, published,
-};
+use crate::registry::{Digest, Repository};
+use crate::rehearsal::{Key, Registry, build, now, publish, suite};
+use crate::release::promote::{Mode, Promotion, promote, push_candidate};
+use crate::release::tags::Replaceable;
+use crate::release::{self, Outcome, Vendor, detect, markdown};
 use crate::repo::Repo;
 use crate::serve;
 use crate::sh::cmd;
-use crate::versions::{Architecture, Versions};
+use crate::tools::CRANE;
+use crate::versions::{Architecture, Version, Versions};
 
-/// The release of the real image, and what the vendor has later.
+/// The release of the real image.
 pub(super) const FIRST: &str = "7.0.0";
 const RELEASES: [&str; 3] = [FIRST, "7.0.1", "7.2.0"];
-/// The name of the images in the registry.
-const IMAGE: &str = "opennebula";
+const OUR_SOURCE: &str = "https://github.com/pablodelarco/opennebula-kubernetes";
 
 /// All of it; gone with the value.
 pub(super) struct Stage {
     key: Key,
     pub(super) registry: Registry,
-    pub(super) proxy: Proxy,
-    /// The vendor's repositories.
+    pub(super) images: Repository,
+    /// The address of the vendor's repositories.
     pub(super) vendor: String,
-    pub(super) real_image: RefCell<Option<Digest>>,
     transcript: RefCell<String>,
-    logs: PathBuf,
+    crane: PathBuf,
     /// Removed last, after the registry has ended.
     dir: TempDir,
 }
 
 /// Tags with what they name.
 pub(super) type Table = BTreeMap<String, Digest>;
-
-/// What a recorded scan has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scan {
-    Clean,
-    /// A CRITICAL one, with a fix.
-    Critical,
-}
 
 impl Stage {
     pub(super) fn set(repo: &Repo) -> Result<Self> {
@@ -65,8 +54,7 @@ impl Stage {
         fs::create_dir_all(&repositories).context("the vendor's folder")?;
         let key = Key::make()?;
         key.export(&repositories.join("repo2.key"))?;
-        let program = simulator(repo)?;
-        cmd(program)
+        cmd(simulator(repo)?)
             .arg("package")
             .args(RELEASES.iter().flat_map(|release| ["--release", release]))
             .arg("--out")
@@ -74,24 +62,23 @@ impl Stage {
             .run(&repo.logs().join("rehearsal-packages.log"))?;
         let log = repo.logs().join("rehearsal-registry.log");
         let registry = Registry::start(&build(repo)?, &dir.path().join("registry"), &log)?;
+        let images = Repository::open(repo, &format!("{}/opennebula", registry.address).parse()?)?;
         let stage = Self {
             vendor: format!("http://{}/repo", serve::serve(&dir.path().join("www"))?),
-            proxy: Proxy::start(registry.address)?,
             registry,
+            images,
             key,
             dir,
-            real_image: RefCell::new(None),
             transcript: RefCell::default(),
-            logs: repo.logs(),
+            crane: CRANE.path(repo),
         };
         stage.write_versions(repo)?;
         Ok(stage)
     }
 
-    /// A versions.json of two lines of which nothing is confirmed, with the base of the repository's own.
+    /// The two lines 7.0 and 7.2 of the repository's versions.json, unconfirmed.
     fn write_versions(&self, repo: &Repo) -> Result<()> {
-        let text = fs::read_to_string(repo.versions()).context("versions.json")?;
-        let mut file: Value = serde_json::from_str(&text).context("versions.json")?;
+        let mut file: Value = serde_json::from_str(&read(&repo.versions())?).context("versions.json")?;
         let lines = file["lines"].as_object_mut().context("versions.json")?;
         lines.retain(|line, _| ["7.0", "7.2"].contains(&line.as_str()));
         for (line, entry) in lines.iter_mut() {
@@ -103,22 +90,23 @@ impl Stage {
             }
         }
         file["default"] = json!("7.0");
-        let path = self.versions();
-        fs::write(&path, format!("{file:#}\n")).with_context(|| path.display().to_string())
+        write(&self.versions_file(), &format!("{file:#}\n"))
     }
 
-    /// The rehearsal's versions.json.
-    pub(super) fn versions(&self) -> PathBuf {
+    pub(super) fn versions_file(&self) -> PathBuf {
         self.dir.path().join("versions.json")
+    }
+
+    fn versions(&self) -> Result<Versions> {
+        Versions::read(&self.versions_file())
     }
 
     // ---- the vendor ----
 
-    /// The packages of a release, for the architecture of this machine, as the simulator's index has them.
+    /// The list of a release's packages for this machine's architecture.
     pub(super) fn packages(&self, release: &str) -> Result<String> {
         let packages = suite(&self.dir.path().join("packages/repo"), release);
-        let list = packages.join(format!("opennebula/binary-{}/Packages", machine()));
-        fs::read_to_string(&list).with_context(|| list.display().to_string())
+        read(&packages.join(format!("opennebula/binary-{}/Packages", machine())))
     }
 
     /// The folder of a line's suite, to be tampered with.
@@ -126,12 +114,11 @@ impl Stage {
         suite(&self.dir.path().join("www/repo"), line)
     }
 
-    /// The vendor publishes a list of a line for some architectures.
+    /// The vendor publishes a list of a line for some architectures, signed now.
     pub(super) fn publish(&self, line: &str, architectures: &[Architecture], list: &str) -> Result<()> {
         self.publish_dated(line, architectures, list, &format!("Date: {}", now()))
     }
 
-    /// The same with other dates, as the index's fields.
     pub(super) fn publish_dated(
         &self,
         line: &str,
@@ -139,214 +126,206 @@ impl Stage {
         list: &str,
         dates: &str,
     ) -> Result<()> {
-        let of = |architecture: &Architecture| {
-            let machine = format!("Architecture: {}\n", machine());
-            list.replace(&machine, &format!("Architecture: {architecture}\n"))
-        };
         let names: Vec<String> = architectures.iter().map(ToString::to_string).collect();
+        let from = format!("Architecture: {}\n", machine());
         let lists: Vec<(&str, String)> = names
             .iter()
-            .map(String::as_str)
-            .zip(architectures.iter().map(of))
+            .map(|name| {
+                (
+                    name.as_str(),
+                    list.replace(&from, &format!("Architecture: {name}\n")),
+                )
+            })
             .collect();
         publish(&self.suite(line), &self.key, &lists, dates)
     }
 
     // ---- the steps of a release ----
 
-    /// `release detect`: whether versions.json was changed. Fails where a line is as it was because something is wrong.
+    /// `release detect`: whether versions.json was changed. Fails where a line is broken.
     pub(super) fn detect(&self) -> Result<bool> {
-        whole(&self.detect_lines()?)
+        let outcome = self.detect_from(&self.vendor, &self.key.fingerprint()?)?;
+        match outcome.broken.first() {
+            Some((line, reason)) => bail!("{line}: {reason}"),
+            None => Ok(outcome.news),
+        }
     }
 
-    /// The same with what becomes of each line.
-    pub(super) fn detect_lines(&self) -> Result<Outcome> {
-        self.detect_each(&self.vendor, &self.key.fingerprint()?)
-    }
-
-    /// The same at an address where no vendor is.
-    pub(super) fn detect_elsewhere(&self, repository: &str) -> Result<bool> {
-        whole(&self.detect_each(repository, &self.key.fingerprint()?)?)
-    }
-
-    /// The same where another key is pinned.
-    pub(super) fn detect_pinned(&self, fingerprint: &str) -> Result<bool> {
-        whole(&self.detect_each(&self.vendor, fingerprint)?)
-    }
-
-    fn detect_each(&self, repository: &str, fingerprint: &str) -> Result<Outcome> {
+    /// The same from an address, with a pinned key, and with what becomes of each line.
+    pub(super) fn detect_from(&self, repository: &str, fingerprint: &str) -> Result<Outcome> {
         let vendor = Vendor {
             repository: repository.to_owned(),
             key: Some(format!("{}/repo2.key", self.vendor)),
             fingerprint: fingerprint.to_owned(),
         };
-        let outcome = detect(&vendor, &self.versions(), None, Mode::Write)?;
+        let outcome = detect(&vendor, &self.versions_file(), None, release::Mode::Write)?;
         self.shown("release detect", &outcome.report);
         Ok(outcome)
     }
 
-    /// `release plan`.
-    pub(super) fn plan(&self, event: Event, line: Option<&str>, release: Option<&str>) -> Result<Vec<Job>> {
-        let versions = Versions::read(&self.versions())?;
-        let wanted = Wanted {
-            event,
-            line: line.map(str::parse).transpose()?,
-            release: release.map(str::parse).transpose()?,
-        };
-        let matrix = matrix(&versions, &wanted, &published(&self.client())?)?;
-        let name = format!("{event:?}").to_lowercase();
-        let more = [("line", line), ("release", release)]
-            .map(|(option, value)| value.map_or_else(String::new, |value| format!(" --{option} {value}")));
-        self.shown(
-            &format!("release plan --event {name}{}", more.concat()),
-            &matrix.table(),
-        );
-        Ok(matrix.jobs)
+    /// The key of the vendor's of this stage.
+    pub(super) fn fingerprint(&self) -> Result<String> {
+        self.key.fingerprint()
     }
 
-    /// Small images of a job, one for each architecture.
-    pub(super) fn small_images(&self, job: &Job, text: &str) -> Result<BTreeMap<Architecture, Digest>> {
-        let release = job.release.to_string();
-        let push = |architecture: &Architecture| {
-            Ok((
-                *architecture,
-                push(&self.client(), &release, *architecture, text)?,
-            ))
-        };
-        job.architectures.iter().map(push).collect()
+    /// Small images of a release that stand in for real ones, whose build takes minutes: one file, and our labels.
+    pub(super) fn small_images(
+        &self,
+        release: &str,
+        architectures: &[Architecture],
+        text: &str,
+    ) -> Result<Vec<(Architecture, Digest)>> {
+        let images = architectures.iter().map(|architecture| {
+            let labels = [("version", release), ("source", OUR_SOURCE)];
+            Ok((*architecture, self.small_image(*architecture, &labels, text)?))
+        });
+        images.collect()
+    }
+
+    /// Pushes an image under a tag that no release has; `text` makes it differ from others.
+    pub(super) fn small_image(
+        &self,
+        architecture: Architecture,
+        labels: &[(&str, &str)],
+        text: &str,
+    ) -> Result<Digest> {
+        let folder = tempfile::tempdir_in(self.dir.path()).context("a temporary folder")?;
+        let layer = folder.path().join("layer.tar");
+        write(&folder.path().join("release"), text)?;
+        cmd("tar")
+            .arg("--create")
+            .arg("--file")
+            .arg(&layer)
+            .args(["--mtime", "@0", "--directory"])
+            .arg(folder.path())
+            .arg("release")
+            .read()?;
+        let tag = format!("{}:build-small", self.images.name);
+        cmd(&self.crane)
+            .arg("append")
+            .arg("--new_layer")
+            .arg(&layer)
+            .arg("--new_tag")
+            .arg(&tag)
+            .read()?;
+        let mut mutate = cmd(&self.crane).args([
+            "mutate",
+            "--set-platform",
+            &format!("linux/{architecture}"),
+            "--tag",
+            &tag,
+        ]);
+        for (name, value) in labels {
+            mutate = mutate.args(["--label", &format!("org.opencontainers.image.{name}={value}")]);
+        }
+        let said = mutate.arg(&tag).read()?;
+        let (_, digest) = said
+            .rsplit_once('@')
+            .with_context(|| format!("crane mutate said {said}"))?;
+        digest.parse()
     }
 
     /// `release candidate`.
-    pub(super) fn candidate(&self, job: &Job, images: BTreeMap<Architecture, Digest>) -> Result<Digest> {
-        let wanted = Candidate {
-            release: job.release,
-            images,
-            tag: job.candidate(),
-            revision: "0000000000000000000000000000000000000000".to_owned(),
-        };
-        let made = candidate(&self.client(), &wanted, &Versions::read(&self.versions())?)?;
+    pub(super) fn candidate(&self, release: &str, images: &[(Architecture, Digest)]) -> Result<Digest> {
+        let digest = push_candidate(&self.images, images, release.parse()?, &self.versions()?)?;
         self.shown(
-            &format!("release candidate --release {} --tag {}", job.release, wanted.tag),
-            &made.table,
+            &format!("release candidate --release {release}"),
+            &digest.to_string(),
         );
-        Ok(made.digest)
-    }
-
-    /// `release gate`, on a recorded scan: an error where the image is stopped.
-    pub(super) fn gate(&self, digest: &Digest, scan: Scan) -> Result<()> {
-        let image = format!("{}/{IMAGE}@{digest}", self.registry.address);
-        let file = self.dir.path().join("scan.json");
-        fs::write(&file, recorded(&image, scan).to_string()).context("the recorded scan")?;
-        let ignores = self.dir.path().join("vulnerabilities.toml");
-        fs::write(&ignores, "").context("the accepted vulnerabilities")?;
-        let log = self.logs.join("rehearsal-gate.log");
-        let passes = cmd(env::current_exe().context("xtask")?)
-            .args(["release", "gate", "--image", &image, "--scan"])
-            .arg(&file)
-            .arg("--ignores")
-            .arg(&ignores)
-            .logged(&log)?
-            .success();
-        let said = fs::read_to_string(&log).context("the gate's log")?;
-        self.shown("release gate", said.trim_end());
-        if !passes {
-            bail!("the gate stops {digest}: {}", said.trim_end());
-        }
-        Ok(())
+        Ok(digest)
     }
 
     /// `release promote`.
-    pub(super) fn promote(&self, job: &Job, digest: &Digest) -> Result<Promotion> {
-        let versions = Versions::read(&self.versions())?;
-        let promotion = promote(&self.client(), digest, job.release, &versions, How::Set)?;
-        self.shown(
-            &format!("release promote --release {} --digest {digest}", job.release),
-            &promotion.table(),
+    pub(super) fn promote(&self, release: &str, digest: &Digest) -> Result<Promotion> {
+        self.promote_in(&self.images, release, digest, &Replaceable::new())
+    }
+
+    /// The same in another repository of the registry, with foreign tags that may be replaced.
+    pub(super) fn promote_in(
+        &self,
+        images: &Repository,
+        release: &str,
+        digest: &Digest,
+        replaceable: &Replaceable,
+    ) -> Result<Promotion> {
+        let version: Version = release.parse()?;
+        let promotion = promote(
+            images,
+            digest,
+            version,
+            &self.versions()?,
+            replaceable,
+            Mode::Write,
+        )?;
+        let foreign: Vec<String> = replaceable
+            .iter()
+            .map(|(tag, digest)| format!(" --replace-foreign {tag}={digest}"))
+            .collect();
+        let step = format!(
+            "release promote --release {release} --digest {digest}{}",
+            foreign.concat()
         );
+        self.shown(&step, &promotion.table());
         Ok(promotion)
     }
 
-    /// Candidate, gate and promotion: each only after the one before.
+    /// Small images, candidate and promotion.
     pub(super) fn release(
         &self,
-        job: &Job,
-        images: BTreeMap<Architecture, Digest>,
-        scan: Scan,
-    ) -> Result<(Digest, Promotion)> {
-        let digest = self.candidate(job, images)?;
-        self.gate(&digest, scan)?;
-        let promotion = self.promote(job, &digest)?;
-        Ok((digest, promotion))
+        release: &str,
+        architectures: &[Architecture],
+        text: &str,
+    ) -> Result<Digest> {
+        let digest = self.candidate(release, &self.small_images(release, architectures, text)?)?;
+        self.promote(release, &digest)?;
+        Ok(digest)
     }
 
     // ---- the registry ----
 
-    /// A client that goes through the proxy and does not wait between its tries.
-    pub(super) fn client(&self) -> Repository {
-        let patience = Patience {
-            pause: |_| {},
-            ..Patience::default()
-        };
-        repository(self.proxy.address, patience)
-    }
-
-    /// One that waits as it does in earnest.
-    pub(super) fn patient_client(&self) -> Repository {
-        repository(self.proxy.address, Patience::default())
-    }
-
-    /// A tag in the registry itself, for buildah.
-    pub(super) fn direct(&self, tag: &str) -> String {
-        format!("{}/{IMAGE}:{tag}", self.registry.address)
-    }
-
-    /// What is published: all tags but those of candidates and builds, asked for past the proxy.
-    pub(super) fn table(&self) -> Result<Table> {
-        let repository = repository(self.registry.address, Patience::default());
-        let mut table = Table::new();
-        for tag in repository.tags()? {
-            if !tag.starts_with(PREFIX)
-                && !tag.starts_with("build-")
-                && let Some(digest) = repository.digest(&tag)?
-            {
-                table.insert(tag, digest);
-            }
+    /// Copies an image to another repository, under some tags.
+    pub(super) fn copy(&self, digest: &Digest, to: &str, tags: &[&str]) -> Result<()> {
+        for tag in tags {
+            cmd(&self.crane)
+                .arg("copy")
+                .arg(self.images.by_digest(digest))
+                .arg(format!("{to}:{tag}"))
+                .read()?;
         }
-        Ok(table)
+        Ok(())
     }
 
-    /// Ends with an error unless the tags are these, each with the digest that it must have.
-    pub(super) fn expect_tags(&self, wanted: &[(&str, &Digest)]) -> Result<()> {
-        let table = self.table()?;
-        let rows: Vec<[String; 2]> = [["tag".to_owned(), "digest".to_owned()]]
-            .into_iter()
-            .chain(
-                table
-                    .iter()
-                    .map(|(tag, digest)| [tag.clone(), digest.to_string()]),
-            )
-            .collect();
-        self.shown("(the registry's tags)", columns(&rows).trim_end());
-        let wanted: Table = wanted
+    /// What is published: all tags but those of candidates and builds.
+    pub(super) fn table(&self) -> Result<Table> {
+        table_of(&self.images)
+    }
+
+    /// Fails unless the tags are these, each with the digest that it must have.
+    pub(super) fn expect_tags(&self, images: &Repository, wanted: &[(&str, &Digest)]) -> Result<()> {
+        let table = table_of(images)?;
+        let rows: Vec<[String; 2]> = table
             .iter()
-            .map(|(tag, digest)| ((*tag).to_owned(), (*digest).clone()))
+            .map(|(tag, digest)| [tag.clone(), digest.to_string()])
             .collect();
-        for (tag, digest) in &wanted {
-            match table.get(tag) {
-                Some(found) if found == digest => {}
-                found => bail!("{tag} must name {digest}, and names {found:?}"),
+        self.shown(
+            "(the registry's tags)",
+            &markdown::table(["tag", "digest"], &rows),
+        );
+        for (tag, digest) in wanted {
+            if table.get(*tag) != Some(digest) {
+                bail!("{tag} must name {digest}, and names {:?}", table.get(*tag));
             }
         }
         Ok(())
     }
 
-    // ---- what was seen ----
+    // ---- the transcript ----
 
     pub(super) fn heading(&self, name: &str) {
         let _ = write!(self.transcript.borrow_mut(), "## {name}\n\n");
     }
 
-    /// A step with what it said.
+    /// A step with its output.
     pub(super) fn shown(&self, step: &str, said: &str) {
         let _ = write!(self.transcript.borrow_mut(), "```\n$ {step}\n{said}\n```\n\n");
     }
@@ -357,37 +336,32 @@ impl Stage {
     }
 
     /// Writes the transcript; the file's path.
-    pub(super) fn write_down(&self, repo: &Repo) -> Result<PathBuf> {
+    pub(super) fn write_transcript(&self, repo: &Repo) -> Result<PathBuf> {
         let head = format!(
             "# Release rehearsal\n\n\
-             Registry: the distribution project's, on 127.0.0.1; every request of ours goes through a proxy that can make \
-             trouble. Vendor: packages of the simulator, signed with a key made for this run. The image of {FIRST} is a real \
-             one, built from image/Dockerfile with simulated packages; the others are small ones of one file. **The scans are \
-             recorded texts in Trivy's form: no vulnerability was looked for.** Steps are the functions behind the verbs; what is waited between two tries is left out, \
-             but for one scene.\n\n"
+             Registry: the distribution project's, on 127.0.0.1. Vendor: packages of the simulator, signed with a key made \
+             for this run. The image of {FIRST} is a real one, built from image/Dockerfile with simulated packages; the \
+             others are small ones of one file. Steps are the functions behind the verbs.\n\n"
         );
-        let text = format!("{head}{}", self.transcript.borrow().trim_end());
-        let text = text
+        let text = format!("{head}{}", self.transcript.borrow().trim_end())
             .replace(&self.vendor, "http://VENDOR/repo")
-            .replace(&self.proxy.address.to_string(), "REGISTRY")
             .replace(&self.registry.address.to_string(), "REGISTRY")
             .replace(&self.dir.path().display().to_string(), "STAGE");
         let file = repo.logs().join("rehearsal.md");
-        fs::write(&file, format!("{text}\n")).with_context(|| file.display().to_string())?;
+        write(&file, &format!("{text}\n"))?;
         Ok(file)
     }
 }
 
-/// Whether there is news, of an outcome in which no line is broken.
-fn whole(outcome: &Outcome) -> Result<bool> {
-    match outcome.broken.first() {
-        Some((line, reason)) => bail!("{line}: {reason}"),
-        None => Ok(outcome.news),
-    }
-}
-
-fn repository(address: SocketAddr, patience: Patience) -> Repository {
-    Repository::with(&Name::local(address, IMAGE), None, patience)
+fn table_of(images: &Repository) -> Result<Table> {
+    let tags = images.tags()?.into_iter();
+    let published = tags.filter(|tag| !tag.starts_with("candidate-") && !tag.starts_with("build-"));
+    published
+        .map(|tag| {
+            let digest = images.digest(&tag)?.with_context(|| format!("{tag} has gone"))?;
+            Ok((tag, digest))
+        })
+        .collect()
 }
 
 /// The architecture of this machine.
@@ -399,30 +373,10 @@ pub(super) fn machine() -> Architecture {
     }
 }
 
-/// What `trivy image --format json` would say, as far as the gate reads it.
-fn recorded(image: &str, scan: Scan) -> Value {
-    let critical = json!([{
-        "VulnerabilityID": "CVE-2026-0001",
-        "PkgName": "libexample1",
-        "InstalledVersion": "1.0-1",
-        "FixedVersion": "1.0-2",
-        "Severity": "CRITICAL",
-    }]);
-    json!({
-        "SchemaVersion": 2,
-        "ArtifactName": image,
-        "ArtifactType": "container_image",
-        "Metadata": {"OS": {"Family": "ubuntu", "Name": "24.04"}, "RepoDigests": [image]},
-        "Results": [{
-            "Target": "opennebula (ubuntu 24.04)",
-            "Class": "os-pkgs",
-            "Type": "ubuntu",
-            "Vulnerabilities": if scan == Scan::Critical { critical } else { json!([]) },
-        }],
-    })
-}
-
-/// Reads a file that must be there.
 pub(super) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| path.display().to_string())
 }
