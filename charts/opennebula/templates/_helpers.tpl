@@ -91,13 +91,23 @@ annotations:
 {{- tpl (ternary .value (toYaml .value) (kindIs "string" .value)) .root -}}
 {{- end -}}
 
+{{/* The image that this chart was released with, X.Y.Z-rN@sha256:…, where image.tag and image.digest do not name another and
+the repository is ours, under whatever mirror. Empty before the first release. */}}
+{{- define "opennebula.releasedImage" -}}
+{{- if not (or .Values.image.tag .Values.image.digest) -}}
+{{- if hasSuffix "pablodelarco/opennebula" .Values.image.repository -}}
+{{- get (.Chart.Annotations | default dict) "opennebula-kubernetes/image" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "opennebula.image" -}}
 {{- $registry := (.Values.global | default dict).imageRegistry | default .Values.image.registry -}}
 {{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (not (empty $registry)) -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $name .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $name (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- printf "%s:%s" $name (.Values.image.tag | default (include "opennebula.releasedImage" .) | default .Chart.AppVersion) -}}
 {{- end -}}
 {{- end -}}
 

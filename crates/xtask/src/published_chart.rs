@@ -30,7 +30,7 @@ pub(crate) fn check(repo: &Repo, cluster: &Cluster) -> Result<Counts> {
     let out = folder.path().join("dist");
     let address = serve::serve(folder.path())?;
     let index = format!("http://{address}/dist");
-    chart::pack(repo, &out, None, Some(&index))?;
+    chart::pack(repo, &out, None, Some(&index), None)?;
     let archive = archive(&out)?;
     let registry = Registry::start(
         &build(repo)?,

@@ -3,7 +3,6 @@
 //! All mistakes of the file are told at once, each with its place. What the vendor has in truth is `release`'s
 //! affair: here a release is confirmed when the file says so.
 
-mod debian;
 mod file;
 mod number;
 mod package;

@@ -11,6 +11,7 @@ use crate::forge::hand;
 use crate::release::{Mode, Vendor, detect};
 use crate::repo::Repo;
 use crate::sh::cmd;
+use crate::verbs::release::chart::follow;
 use crate::versions::{Line, Version, Versions};
 
 /// What GitHub takes as a body is 65,536 characters; bytes are never fewer.
@@ -25,7 +26,7 @@ enum Change {
     Packages { release: Version },
 }
 
-/// Brings `versions.json` up to date and writes the body to a file. The step's outputs are `changed` (true or false), `title`,
+/// Brings `versions.json` up to date, with it whatever follows the default line's release, and writes the body to a file. The step's outputs are `changed` (true or false), `title`,
 /// `proposed`, the lines that could be built and are not, and `broken`, the lines that cannot be judged and are as they were.
 pub(crate) fn bump(repo: &Repo, body: &Path) -> Result<()> {
     let this = std::env::current_exe().context("this program's own path")?;
@@ -44,6 +45,12 @@ pub(crate) fn bump(repo: &Repo, body: &Path) -> Result<()> {
                 .dir(&repo.root)
                 .read()?;
             reports.push(report);
+        }
+    }
+    if before.default_release()? != after.default_release()? {
+        let why = format!("OpenNebula {}", after.default_release()?);
+        for line in follow(&repo.root, &why)? {
+            crate::progress::say(&line);
         }
     }
     std::fs::write(body, text(found, &reports)).with_context(|| body.display().to_string())?;

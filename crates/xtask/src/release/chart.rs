@@ -9,13 +9,22 @@ mod lines;
 mod number;
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use serde::Deserialize;
 
+use super::tags::Build;
+use crate::registry::Digest;
 use crate::versions::{Entry, Version};
 
 pub(crate) use number::ChartVersion;
+
+/// The annotation of the image that a published chart installs, `X.Y.Z-rN@sha256:…`. The chart's helpers read it.
+const IMAGE: &str = "opennebula-kubernetes/image";
+/// The image that the next published chart installs. Written by `release chart image`.
+pub(crate) const RELEASED_IMAGE: &str = "charts/released-image.txt";
 
 pub(crate) const CHART: &str = "charts/opennebula/Chart.yaml";
 const DATABASE: &str = "charts/opennebula/charts/mariadb/Chart.yaml";
@@ -24,7 +33,7 @@ const DATABASE_VALUES: &str = "charts/opennebula/charts/mariadb/values.yaml";
 const DOCKERFILE: &str = "image/Dockerfile";
 const WORKSPACE: &str = "Cargo.toml";
 const LOCK: &str = "Cargo.lock";
-const CHANGELOG: &str = "CHANGELOG.md";
+pub(crate) const CHANGELOG: &str = "CHANGELOG.md";
 /// Every image that the charts can need, for sites that copy them.
 const IMAGES: &str = "charts/opennebula/images.txt";
 
@@ -45,14 +54,75 @@ pub(crate) fn texts<E>(read: impl Fn(&str) -> Result<String, E>) -> Result<Texts
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RawChart {
     version: String,
+    #[serde(default)]
+    app_version: String,
 }
 
 /// The version in a Chart.yaml.
 pub(crate) fn version_of(chart: &str) -> Result<ChartVersion> {
     let raw: RawChart = serde_saphyr::from_str(chart).context("it is no Chart.yaml with a version")?;
     raw.version.parse()
+}
+
+/// Whether the programs get the chart's version too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Programs {
+    Follow,
+    /// They keep theirs within one X.Y. A chart that only has a newer image must not change what images are built from, or
+    /// each image would ask for a chart and each chart for an image.
+    Keep,
+}
+
+/// The image that a chart installs: the newest build when the chart was released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub(crate) build: Build,
+    pub(crate) digest: Digest,
+}
+
+impl Display for Image {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        write!(to, "{}@{}", self.build, self.digest)
+    }
+}
+
+impl FromStr for Image {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parsed = text
+            .trim()
+            .split_once('@')
+            .and_then(|(build, digest)| Some((build.parse().ok()?, digest.parse().ok()?)));
+        let (build, digest) =
+            parsed.with_context(|| format!("\"{}\" must be such as 7.2.0-r1@sha256:…", text.trim()))?;
+        Ok(Self { build, digest })
+    }
+}
+
+/// The texts of a chart with its image in them, by the names of the files: what a package has and the repository has not, so
+/// that a checkout installs the image that was built from it.
+pub(crate) fn with_image(chart: &str, images: &str, image: &Image) -> Result<[(&'static str, String); 2]> {
+    let release = image.build.release;
+    let raw: RawChart = serde_saphyr::from_str(chart)?;
+    if raw.app_version != release.to_string() {
+        bail!(
+            "{RELEASED_IMAGE} is {image}, and {CHART} is of OpenNebula {}: `cargo xtask release chart image` writes it",
+            raw.app_version
+        );
+    }
+    let (tag, named) = (
+        format!("/opennebula:{release}\n"),
+        format!("/opennebula:{image}\n"),
+    );
+    let chart = lines::annotate(chart, IMAGE, &lines::Annotation::Word(image.to_string()));
+    Ok([
+        ("Chart.yaml", chart.replace(&tag, &named)),
+        ("images.txt", images.replace(&tag, &named)),
+    ])
 }
 
 /// The files with a version in them, and with all that follows from it. Fails when the version is older than the present
@@ -62,6 +132,7 @@ pub(crate) fn with_version(
     version: &ChartVersion,
     release: Version,
     entry: &Entry,
+    mode: Programs,
 ) -> Result<Texts> {
     let text = |path: &'static str| texts.get(path).map_or("", String::as_str);
     let present = version_of(text(CHART)).context(CHART)?;
@@ -71,6 +142,13 @@ pub(crate) fn with_version(
     let changes = changes::of(text(CHANGELOG), version).context(CHANGELOG)?;
     let images = images(text(VALUES), text(DATABASE_VALUES), release)?;
     let number = version.to_string();
+    let programs = lines::value_below(text(WORKSPACE), "[workspace.package]", "version = ")?;
+    let programs: ChartVersion = programs.trim_matches('"').parse().context(WORKSPACE)?;
+    let programs = if mode == Programs::Keep && programs.has_patch(version) {
+        programs
+    } else {
+        version.clone()
+    };
 
     let mut chart = lines::set(text(CHART), "version: ", &number)?;
     chart = lines::set(&chart, "appVersion: ", &format!("\"{release}\""))?;
@@ -116,10 +194,10 @@ pub(crate) fn with_version(
                 text(WORKSPACE),
                 "[workspace.package]",
                 "version = ",
-                &format!("\"{number}\""),
+                &format!("\"{programs}\""),
             )?,
         ),
-        (LOCK, lines::set_members(text(LOCK), &number)),
+        (LOCK, lines::set_members(text(LOCK), &programs.to_string())),
     ]))
 }
 
@@ -180,6 +258,23 @@ fn list(images: &[(&str, String)]) -> String {
     lines.concat()
 }
 
+/// A changelog with a section of its own for a version, before that of the last one.
+pub(crate) fn with_section(changelog: &str, version: &ChartVersion, why: &str) -> String {
+    let section = format!("## [{version}]\n\n### Changed\n\n- {why}.\n\n");
+    // What is not released yet stays on top.
+    let released = |line: &str| line.starts_with("## [") && !line.starts_with("## [Unreleased]");
+    let place = changelog
+        .split_inclusive('\n')
+        .scan(0, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some((start, line))
+        })
+        .find(|(_, line)| released(line))
+        .map_or(changelog.len(), |(start, _)| start);
+    format!("{}{section}{}", &changelog[..place], &changelog[place..])
+}
+
 /// What is not in step with the present version: a sentence for each file. Those of `base` are the texts of the last
 /// published version, where there is one: a chart that changed since needs another version.
 pub(crate) fn mistakes(
@@ -189,7 +284,7 @@ pub(crate) fn mistakes(
     base: Option<&Base>,
 ) -> Result<Vec<String>> {
     let present = version_of(texts.get(CHART).map_or("", String::as_str)).context(CHART)?;
-    let expected = with_version(texts, &present, release, entry)?;
+    let expected = with_version(texts, &present, release, entry, Programs::Keep)?;
     let mut mistakes: Vec<String> = WRITTEN
         .iter()
         .filter(|path| texts.get(**path) != expected.get(**path))

@@ -16,8 +16,12 @@ fn yaml(path: &Path) -> Value {
 fn versions_agree() {
     let chart = yaml(&helm::opennebula().join("Chart.yaml"));
     let database = yaml(&helm::repository().join("charts/mariadb/Chart.yaml"));
-    assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(database["version"], env!("CARGO_PKG_VERSION"));
+    // A chart that only has a newer image leaves the programs' version behind, within one X.Y.
+    let line = |version: &str| version.rsplit_once('.').unwrap().0.to_owned();
+    assert_eq!(
+        line(chart["version"].as_str().unwrap()),
+        line(env!("CARGO_PKG_VERSION"))
+    );
     assert_eq!(chart["dependencies"][0]["version"], database["version"]);
     assert_eq!(chart["kubeVersion"], database["kubeVersion"]);
 
@@ -59,13 +63,63 @@ fn the_package_renders_as_the_folder_does() {
             &out,
         ])
         .unwrap();
+        let version = yaml(&helm::opennebula().join("Chart.yaml"))["version"].clone();
         let package = folder
             .path()
-            .join(format!("opennebula-{}.tgz", env!("CARGO_PKG_VERSION")));
+            .join(format!("opennebula-{}.tgz", version.as_str().unwrap()));
         assert_eq!(
             helm.template(&package, RELEASE, &json!({})).unwrap(),
             manifests(RELEASE, &json!({}))
         );
+    }
+}
+
+/// A published chart has the annotation, and a checkout has not.
+#[test]
+fn a_published_chart_pulls_its_image_by_digest_and_nothing_else_under_its_tag() {
+    let folder = tempfile::tempdir().unwrap();
+    let chart = folder.path().join("opennebula");
+    let status = std::process::Command::new("cp")
+        .arg("-r")
+        .arg(helm::opennebula())
+        .arg(&chart)
+        .status();
+    assert!(status.unwrap().success());
+    let image = format!("7.0.1-r2@sha256:{}", "0".repeat(64));
+    let described = fs::read_to_string(chart.join("Chart.yaml")).unwrap();
+    let described = described.replace(
+        "annotations:\n",
+        &format!("annotations:\n  opennebula-kubernetes/image: {image}\n"),
+    );
+    fs::write(chart.join("Chart.yaml"), described).unwrap();
+    let own = format!("sha256:{}", "1".repeat(64));
+    for helm in &*HELMS {
+        for (values, expected) in [
+            (json!({}), format!("docker.io/pablodelarco/opennebula:{image}")),
+            (
+                json!({"image": {"registry": "mirror.example", "repository": "hub/pablodelarco/opennebula"}}),
+                format!("mirror.example/hub/pablodelarco/opennebula:{image}"),
+            ),
+            (
+                json!({"image": {"tag": "7.2.0-r1"}}),
+                "docker.io/pablodelarco/opennebula:7.2.0-r1".to_owned(),
+            ),
+            (
+                json!({"image": {"digest": own}}),
+                format!("docker.io/pablodelarco/opennebula@{own}"),
+            ),
+            (
+                json!({"image": {"repository": "team/own"}}),
+                "docker.io/team/own:7".to_owned(),
+            ),
+        ] {
+            let rendered = helm.template(&chart, RELEASE, &values).unwrap();
+            assert!(
+                rendered.contains(&format!("image: \"{expected}"))
+                    || rendered.contains(&format!("image: {expected}")),
+                "{expected}"
+            );
+        }
     }
 }
 

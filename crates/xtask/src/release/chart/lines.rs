@@ -31,7 +31,14 @@ pub(super) fn set(text: &str, start: &str, new: &str) -> Result<String> {
     }))
 }
 
-/// The same for the first line that begins so, blanks aside, below the line that is `above`.
+/// What stands behind `start` in the first line that begins so, blanks aside, below the line that is `above`.
+pub(super) fn value_below<'a>(text: &'a str, above: &str, start: &str) -> Result<&'a str> {
+    let mut lines = text.lines().skip_while(|line| line.trim() != above);
+    let value = lines.find_map(|line| line.trim_start().strip_prefix(start));
+    value.with_context(|| format!("there is no line \"{start}…\" below \"{above}\""))
+}
+
+/// Puts another value into the first line that begins so, blanks aside, below the line that is `above`.
 pub(super) fn set_below(text: &str, above: &str, start: &str, new: &str) -> Result<String> {
     let mut lines = text
         .lines()

@@ -24,6 +24,21 @@ impl ChartVersion {
     pub(crate) fn is_prerelease(&self) -> bool {
         !self.prerelease.is_empty()
     }
+
+    /// The next version with the same X.Y, or the release of a pre-release.
+    pub(crate) fn next_patch(&self) -> Self {
+        let [major, minor, patch] = self.numbers;
+        let patch = if self.is_prerelease() { patch } else { patch + 1 };
+        Self {
+            numbers: [major, minor, patch],
+            prerelease: Vec::new(),
+        }
+    }
+
+    /// Whether it is a release of which `other` is a later patch, or `other` itself.
+    pub(crate) fn has_patch(&self, other: &Self) -> bool {
+        self <= other && self.numbers[..2] == other.numbers[..2] && !self.is_prerelease()
+    }
 }
 
 impl FromStr for ChartVersion {

@@ -27,7 +27,13 @@ fn versions() -> Versions {
 fn with(texts: &Texts, version: &str) -> Result<Texts> {
     let versions = versions();
     let (_, entry) = versions.lines().next().unwrap();
-    with_version(texts, &version.parse().unwrap(), entry.version(), entry)
+    with_version(
+        texts,
+        &version.parse().unwrap(),
+        entry.version(),
+        entry,
+        Programs::Follow,
+    )
 }
 
 fn after(texts: &Texts, version: &str) -> Texts {
@@ -177,4 +183,55 @@ fn an_index_knows_a_version_once() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn a_package_names_its_image_by_its_digest() {
+    let texts = after(&repository(), "0.3.1");
+    let image: Image = format!("7.0.1-r2@sha256:{DIGEST}\n").parse().unwrap();
+    let [(_, chart), (_, images)] = with_image(&texts[CHART], &texts[IMAGES], &image).unwrap();
+    assert!(
+        chart.contains(&format!("  {IMAGE}: {image}\n"))
+            && chart.contains(&format!("image: docker.io/x/opennebula:{image}\n")),
+        "{chart}"
+    );
+    assert!(
+        images.contains(&format!("docker.io/x/opennebula:{image}\n")),
+        "{images}"
+    );
+    let other: Image = format!("7.0.0-r2@sha256:{DIGEST}").parse().unwrap();
+    let told = with_image(&texts[CHART], &texts[IMAGES], &other)
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("is of OpenNebula 7.0.1"), "{told}");
+    for text in ["", "7.0.1", "7.0.1@sha256:00", &format!("7.0.1@sha256:{DIGEST}")] {
+        assert!(text.parse::<Image>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_chart_with_a_newer_image_leaves_the_programs_alone() {
+    let versions = versions();
+    let (_, entry) = versions.lines().next().unwrap();
+    let set = |version: &str| {
+        let version = version.parse().unwrap();
+        with_version(&repository(), &version, entry.version(), entry, Programs::Keep).unwrap()
+    };
+    let why = "an image would ask for a chart, and a chart for an image";
+    assert_eq!(set("0.3.1")[WORKSPACE], repository()[WORKSPACE], "{why}");
+    assert_eq!(set("0.3.1")[LOCK], repository()[LOCK], "{why}");
+}
+
+#[test]
+fn a_section_is_put_before_the_last_release() {
+    let log = "# Changelog\n\n## [Unreleased] – 0.4.0\n\n- x\n\n## [0.3.1] – 2026-12-01\n";
+    let version: ChartVersion = "0.3.2".parse().unwrap();
+    assert_eq!(
+        with_section(log, &version, "The image is 7.0.1-r3"),
+        log.replace(
+            "## [0.3.1]",
+            "## [0.3.2]\n\n### Changed\n\n- The image is 7.0.1-r3.\n\n## [0.3.1]"
+        )
+    );
+    assert!(with_section("# Changelog\n", &version, "x").ends_with("- x.\n\n"));
 }

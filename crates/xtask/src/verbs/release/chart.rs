@@ -11,8 +11,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 
 use crate::files::replace;
+use crate::images;
 use crate::progress;
-use crate::release::chart::{self, Base, CHART, ChartVersion};
+use crate::registry::Repository;
+use crate::release::chart::{self, Base, CHART, ChartVersion, Image, Programs, RELEASED_IMAGE};
+use crate::release::promote::{expect_release, newest_build};
 use crate::repo::Repo;
 use crate::sh::cmd;
 use crate::tools::HELM;
@@ -36,6 +39,12 @@ pub(crate) enum Chart {
         #[arg(long, value_name = "REF")]
         base: Option<String>,
     },
+    /// Gives the chart the newest published image of its release, as a patch release; prints what was changed
+    Image {
+        /// Only checks the image that the chart has; prints true, or false while there is none and the chart cannot be published
+        #[arg(long)]
+        check: bool,
+    },
     /// Packages the chart, and puts the package into the index of a repository
     Package {
         /// Where package and index.yaml are put
@@ -44,6 +53,9 @@ pub(crate) enum Chart {
         /// The repository's index as it is published now; without it the index has this version alone
         #[arg(long, value_name = "INDEX.yaml")]
         merge: Option<PathBuf>,
+        /// The chart as it is published: with the image of charts/released-image.txt
+        #[arg(long)]
+        released: bool,
         /// Where the package will be downloaded from, without its name
         #[arg(long, value_name = "URL")]
         url: Option<String>,
@@ -59,8 +71,28 @@ impl Chart {
                 }
             }
             Self::Check { base } => check(&repo.root, base)?,
-            Self::Package { out, merge, url } => {
-                progress::say(&pack(repo, &out, merge.as_deref(), url.as_deref())?);
+            Self::Image { check: true } => progress::say(if check_image(repo)? { "true" } else { "false" }),
+            Self::Image { check: false } => {
+                for line in set_image(repo)? {
+                    progress::say(&line);
+                }
+            }
+            Self::Package {
+                out,
+                merge,
+                released,
+                url,
+            } => {
+                let image = if released {
+                    Some(
+                        released_image(&repo.root)?
+                            .with_context(|| format!("{RELEASED_IMAGE} does not exist"))?,
+                    )
+                } else {
+                    None
+                };
+                let said = pack(repo, &out, merge.as_deref(), url.as_deref(), image.as_ref())?;
+                progress::say(&said);
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -68,8 +100,14 @@ impl Chart {
 }
 
 /// Packages the chart into a folder, with the index of a repository at `url`; what was done, in words.
-pub(crate) fn pack(repo: &Repo, out: &Path, merge: Option<&Path>, url: Option<&str>) -> Result<String> {
-    package::package(&helm(repo)?, &repo.root.join(FOLDER), out, merge, url)
+pub(crate) fn pack(
+    repo: &Repo,
+    out: &Path,
+    merge: Option<&Path>,
+    url: Option<&str>,
+    image: Option<&Image>,
+) -> Result<String> {
+    package::package(&helm(repo)?, &repo.root.join(FOLDER), out, merge, url, image)
 }
 
 /// That of the test cluster, which has the same version; where no cluster was made, it alone.
@@ -82,11 +120,89 @@ fn helm(repo: &Repo) -> Result<PathBuf> {
     Ok(HELM.path(repo))
 }
 
+/// Whether the chart has an image to be published with. Fails when the registry lacks it or has a foreign one.
+fn check_image(repo: &Repo) -> Result<bool> {
+    let (release, _) = default_line(&repo.root)?;
+    let Some(image) = released_image(&repo.root)? else {
+        progress::aside(&format!(
+            "{RELEASED_IMAGE} does not exist: the chart is published when `cargo xtask release chart image` has found a build of \
+             {release}"
+        ));
+        return Ok(false);
+    };
+    let images = Repository::open(repo, &images::repository(&repo.root)?.parse()?)?;
+    expect_release(&images, &image.digest, release)
+        .with_context(|| format!("{image} in {RELEASED_IMAGE}"))?;
+    Ok(true)
+}
+
+fn released_image(root: &Path) -> Result<Option<Image>> {
+    let file = root.join(RELEASED_IMAGE);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&file).context(RELEASED_IMAGE)?;
+    text.parse().map(Some).context(RELEASED_IMAGE)
+}
+
+/// Gives the chart the newest build of the default line's release. A line for each file that was changed.
+fn set_image(repo: &Repo) -> Result<Vec<String>> {
+    let images = Repository::open(repo, &images::repository(&repo.root)?.parse()?)?;
+    let (release, _) = default_line(&repo.root)?;
+    let Some((build, digest)) = newest_build(&images, release)? else {
+        progress::aside(&format!("{} has no build of {release} yet", images.name));
+        return Ok(Vec::new());
+    };
+    let image = Image { build, digest };
+    if released_image(&repo.root)?.as_ref() == Some(&image) {
+        return Ok(Vec::new());
+    }
+    let why = format!("The image is {build}, the newest build of OpenNebula {release}");
+    let mut said = follow(&repo.root, &why)?;
+    replace(&repo.root.join(RELEASED_IMAGE), &format!("{image}\n"))?;
+    said.push(format!("{RELEASED_IMAGE} was changed"));
+    Ok(said)
+}
+
+/// Brings the chart in step with versions.json. A version that was published is followed by a patch release, for a reason that
+/// goes into CHANGELOG.md. A line for each file that was changed.
+pub(crate) fn follow(root: &Path, why: &str) -> Result<Vec<String>> {
+    let mut texts = texts(root)?;
+    let (release, entry) = default_line(root)?;
+    let mut version = chart::version_of(&fs::read_to_string(root.join(CHART)).context(CHART)?)?;
+    let mut said = Vec::new();
+    let published = cmd("git")
+        .args(["tag", "--list", &format!("{TAG}{version}")])
+        .dir(root)
+        .read()?;
+    if !published.is_empty() {
+        version = version.next_patch();
+        let changelog = texts.get(chart::CHANGELOG).map_or("", String::as_str);
+        let changelog = chart::with_section(changelog, &version, why);
+        replace(&root.join(chart::CHANGELOG), &changelog)?;
+        texts.insert(chart::CHANGELOG, changelog);
+        said.push(format!("{} was changed", chart::CHANGELOG));
+    }
+    let new = chart::with_version(&texts, &version, release, &entry, Programs::Keep)?;
+    said.extend(write(root, &texts, &new)?);
+    Ok(said)
+}
+
 /// Writes the version; a line for each file.
 fn set(root: &Path, version: &ChartVersion) -> Result<Vec<String>> {
     let texts = texts(root)?;
     let (release, entry) = default_line(root)?;
-    let new = chart::with_version(&texts, version, release, &entry)?;
+    let new = chart::with_version(&texts, version, release, &entry, Programs::Follow)?;
+    let mut said = write(root, &texts, &new)?;
+    if said.is_empty() {
+        said.push(format!(
+            "chart {version} with OpenNebula {release}: nothing to change"
+        ));
+    }
+    Ok(said)
+}
+
+fn write(root: &Path, texts: &chart::Texts, new: &chart::Texts) -> Result<Vec<String>> {
     let mut said = Vec::new();
     for path in chart::WRITTEN {
         let (before, after) = (texts.get(path), new.get(path));
@@ -94,11 +210,6 @@ fn set(root: &Path, version: &ChartVersion) -> Result<Vec<String>> {
             replace(&root.join(path), after)?;
             said.push(format!("{path} was changed"));
         }
-    }
-    if said.is_empty() {
-        said.push(format!(
-            "chart {version} with OpenNebula {release}: all of it was so already"
-        ));
     }
     Ok(said)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result, bail};
 
 use crate::digest::sha256;
-use crate::release::chart::{Known, look_up, version_of};
+use crate::release::chart::{Image, Known, look_up, version_of, with_image};
 use crate::sh::cmd;
 
 const NAME: &str = "opennebula";
@@ -22,10 +22,17 @@ pub(super) fn package(
     out: &Path,
     merge: Option<&Path>,
     url: Option<&str>,
+    image: Option<&Image>,
 ) -> Result<String> {
     let dir = tempfile::tempdir().context("a temporary folder")?;
     let stage = dir.path().join(NAME);
     copy(chart, &stage)?;
+    if let Some(image) = image {
+        let [chart, images] = ["Chart.yaml", "images.txt"].map(|name| read(&stage.join(name)));
+        for (name, text) in with_image(&chart?, &images?, image)? {
+            write(&stage.join(name), &text)?;
+        }
+    }
     let packed = dir.path().join("packed");
     cmd(helm)
         .args(["package".as_ref(), stage.as_os_str()])
@@ -114,15 +121,25 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
             copy(&path, &copied)?;
         } else {
             fs::copy(&path, &copied).with_context(|| path.display().to_string())?;
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(EPOCH);
-            File::options()
-                .append(true)
-                .open(&copied)
-                .and_then(|file| file.set_modified(time))
-                .with_context(|| copied.display().to_string())?;
+            settle(&copied)?;
         }
     }
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| path.display().to_string())?;
+    settle(path)
+}
+
+/// Gives a file the time of all.
+fn settle(path: &Path) -> Result<()> {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(EPOCH);
+    File::options()
+        .append(true)
+        .open(path)
+        .and_then(|file| file.set_modified(time))
+        .with_context(|| path.display().to_string())
 }
 
 fn read(path: &Path) -> Result<String> {

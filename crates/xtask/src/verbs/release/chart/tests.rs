@@ -149,6 +149,7 @@ fn one_chart_is_one_archive_and_a_published_version_stays() {
             &path(out),
             merge,
             Some("https://example.org/charts"),
+            None,
         )
     };
     let number = version_of(&fs::read_to_string(chart.join("Chart.yaml")).unwrap()).unwrap();
