@@ -116,7 +116,7 @@ impl Verb {
     }
 
     /// What is wrong with words that are to be a verb; else the words of the verb that it runs, if it runs one.
-    fn understand(words: &[String]) -> Result<Vec<String>, String> {
+    pub(crate) fn understand(words: &[String]) -> Result<Vec<String>, String> {
         let line = std::iter::once("cargo xtask").chain(words.iter().map(String::as_str));
         match Self::try_parse_from(line) {
             Ok(Self::Forge(forge)) => Ok(forge
