@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result};
 use crate::repo::Repo;
 use crate::sh::{cmd, which};
 
+/// Debian's browser and its driver. Ubuntu has neither as a package (its own is a snap), and GitHub's runners bring both.
+const BROWSER: [&str; 2] = ["chromium", "chromium-driver"];
+
 /// A program, or a file by its absolute path, and the package that brings it. Another package may have brought it
 /// (Docker's `containerd.io`, `NodeSource`'s `nodejs`): then nothing is installed.
 type Wanted = (&'static str, &'static str);
@@ -36,6 +39,17 @@ pub(crate) const CLUSTER: &[Wanted] = &[
     ("apt-ftparchive", "apt-utils"),
     ("gpg", "gnupg"),
 ];
+
+/// For the checks that need neither cluster nor image.
+pub(crate) const LINTERS: &[Wanted] = &[
+    ("curl", "curl"),
+    ("git", "git"),
+    ("shellcheck", "shellcheck"),
+    ("/usr/share/doc/python3-venv/copyright", "python3-venv"),
+];
+
+/// For the tests of the charts: what judges their alerts.
+pub(crate) const CHART: &[Wanted] = &[("promtool", "prometheus")];
 
 /// For the tests, beside those of the cluster.
 pub(crate) const TESTS: &[Wanted] = &[
@@ -81,6 +95,7 @@ pub(crate) fn install(repo: &Repo, wanted: &[&[Wanted]]) -> Result<Vec<&'static 
         .flatten()
         .filter(|(file, _)| !present(file))
         .map(|(_, package)| *package)
+        .filter(|package| !BROWSER.contains(package) || offered(package))
         .collect();
     if packages.is_empty() {
         return Ok(packages);
@@ -104,11 +119,19 @@ pub(crate) fn install(repo: &Repo, wanted: &[&[Wanted]]) -> Result<Vec<&'static 
     Ok(packages)
 }
 
+/// Whether apt has a candidate of this name. Without lists it is asked for, and apt says what is wrong.
+fn offered(package: &str) -> bool {
+    !lists_present()
+        || cmd("apt-cache")
+            .args(["show", "--no-all-versions", package])
+            .succeeds()
+}
+
 fn present(file: &str) -> bool {
     if file.starts_with('/') {
         Path::new(file).exists()
     } else {
-        which(file).is_some()
+        which(file).is_some() || (file == BROWSER[0] && which("google-chrome").is_some())
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 
 use crate::repo::Repo;
 use crate::sh::{Cmd, cmd};
+use crate::tools::TOOLCHAIN;
 
 /// One cluster: which one it is, is in the folder of its state and in the addresses of its link.
 #[derive(Debug)]
@@ -112,14 +113,26 @@ impl Cluster {
 
 /// Compiles the programs of the cluster, unless they are in the cache.
 pub(crate) fn build(repo: &Repo) -> Result<()> {
+    cmd(repo.root.join("cluster/cluster"))
+        .arg("build")
+        .env("PATH", path_with_go())
+        .run(&repo.logs().join("programs.log"))
+}
+
+fn path_with_go() -> String {
     let go = crate::sh::which("go")
         .and_then(|go| go.parent().map(PathBuf::from))
         .unwrap_or_default();
-    let path = format!("{}:{}", std::env::var("PATH").unwrap_or_default(), go.display());
+    format!("{}:{}", std::env::var("PATH").unwrap_or_default(), go.display())
+}
+
+/// The resource definitions of others, as YAML: the files of the modules in `cluster/crds`.
+pub(crate) fn definitions(repo: &Repo) -> Result<String> {
     cmd(repo.root.join("cluster/cluster"))
-        .arg("build")
-        .env("PATH", path)
-        .run(&repo.logs().join("programs.log"))
+        .arg("definitions")
+        .env("PATH", path_with_go())
+        .env("GOTOOLCHAIN", TOOLCHAIN)
+        .read()
 }
 
 /// Where the programs are.

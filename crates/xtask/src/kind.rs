@@ -1,14 +1,16 @@
 //! The same with Docker and kind, where a Docker engine answers: images from the registries, except the front-end's,
 //! which is built by `docker build` from the same Dockerfile.
 //!
-//! Traefik serves Ingresses here too, from `cluster/ingress.yaml`, with the published image. It serves no Gateway here: the
-//! definitions of the Gateway API would have to be fetched, and `up` needs none.
+//! Traefik serves Ingresses and the Gateway API here too, from `cluster/ingress.yaml` and `cluster/gateway.yaml`, with the published
+//! image; the resource definitions are those of `cluster/crds`. kind enforces NetworkPolicies itself. Its volumes cannot grow.
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::json;
 
+use crate::cluster;
 use crate::images::{Origin, Repository, Source, name, simulator};
 use crate::platform::Platform;
 use crate::progress::Progress;
@@ -36,6 +38,11 @@ pub(crate) const NODES: [(&str, &str); 4] = [
         "kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d",
     ),
 ];
+/// What the scenarios need and kind's cluster lacks, by their names for it: its `StorageClass` has no allowVolumeExpansion.
+pub(crate) const LACKS: &str = "volume-expansion";
+/// Ports of the node for HTTP and HTTPS, in cluster/ingress.yaml.
+pub(crate) const HTTP_PORT: u16 = 30080;
+const HTTPS_PORT: u16 = 30443;
 /// The version that `cluster/traefik` compiles.
 const TRAEFIK: &str = "docker.io/library/traefik:v3.5.3";
 
@@ -48,13 +55,21 @@ pub(crate) struct Kind {
     repo: Repo,
     dir: PathBuf,
     name: &'static str,
-    /// The machine's ports of the Ingress controller: HTTP, HTTPS.
-    ports: [u16; 2],
+    reach: Reach,
     /// The image of the node; without it kind's own choice.
     node: Option<&'static str>,
     content: Content,
     /// A second tag of the image in the cluster.
     second: Option<&'static str>,
+}
+
+/// How the node's ports are reached from this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// On loopback, by the same numbers: for people.
+    Loopback,
+    /// At the node's own address in Docker's network, all of them: for the scenarios, beside the other cluster.
+    Node,
 }
 
 /// The front-end's image in the cluster.
@@ -74,7 +89,7 @@ impl Kind {
             repo: repo.clone(),
             dir: repo.state.join("kind"),
             name: "opennebula",
-            ports: [30080, 30443],
+            reach: Reach::Loopback,
             node: None,
             content: Content::Built,
             second: None,
@@ -87,7 +102,7 @@ impl Kind {
             repo: repo.clone(),
             dir: repo.state.join("kind-e2e"),
             name: "opennebula-e2e",
-            ports: [31080, 31443],
+            reach: Reach::Node,
             node,
             content,
             second: Some(SECOND),
@@ -138,7 +153,7 @@ impl Kind {
                     .run(&self.log("up"));
             }
             let config = self.dir.join("config.yaml");
-            fs::write(&config, configuration(self.ports)).with_context(|| config.display().to_string())?;
+            fs::write(&config, configuration(self.reach)).with_context(|| config.display().to_string())?;
             self.kind(["create", "cluster", "--wait", "120s", "--name", self.name])?
                 .args(self.node.iter().flat_map(|node| ["--image", node]))
                 .arg("--kubeconfig")
@@ -158,11 +173,24 @@ impl Kind {
                 .args(second)
                 .run(&self.log("load"))
         })?;
-        progress.step("Ingress controller", || {
-            let objects = fs::read_to_string(self.repo.root.join("cluster/ingress.yaml"))
-                .context("cluster/ingress.yaml")?;
-            self.kubectl(["apply", "--server-side", "--filename", "-"])
-                .feed(&published(&objects), &self.log("ingress"))?;
+        let address = self.address()?;
+        progress.step("Ingress controller and Gateway", || {
+            let apply = |objects: &str| {
+                self.kubectl(["apply", "--server-side", "--force-conflicts", "--filename", "-"])
+                    .feed(objects, &self.log("ingress"))
+            };
+            apply(&cluster::definitions(&self.repo)?)?;
+            self.kubectl(["wait", "--for=condition=Established", "--timeout=60s"])
+                .args(
+                    ["gatewayclasses", "gateways"]
+                        .map(|kind| format!("crd/{kind}.gateway.networking.k8s.io")),
+                )
+                .run(&self.log("definitions"))?;
+            apply(&self.certificate()?)?;
+            for file in ["cluster/gateway.yaml", "cluster/ingress.yaml"] {
+                let objects = fs::read_to_string(self.repo.root.join(file)).context(file)?;
+                apply(&published(&objects, &address))?;
+            }
             self.kubectl([
                 "-n",
                 "kube-system",
@@ -178,11 +206,53 @@ impl Kind {
             kubectl: format!("kubectl --kubeconfig {}", kubeconfig.display()),
             kubeconfig,
             root: self.repo.root.clone(),
-            ingress: format!("127.0.0.1:{}", self.ports[0]),
+            ingress: format!("{address}:{HTTP_PORT}"),
             helm: vec![HELM.path(&self.repo).display().to_string()],
             image_is_new,
             origin,
         })
+    }
+
+    /// Where the node's ports are reached from this machine.
+    fn address(&self) -> Result<String> {
+        match self.reach {
+            Reach::Loopback => Ok("127.0.0.1".to_owned()),
+            Reach::Node => cmd("docker")
+                .args([
+                    "inspect",
+                    "--format",
+                    "{{.NetworkSettings.Networks.kind.IPAddress}}",
+                ])
+                .arg(format!("{}-control-plane", self.name))
+                .read(),
+        }
+    }
+
+    /// The Secret that cluster/gateway.yaml names, with a certificate of its own signature.
+    fn certificate(&self) -> Result<String> {
+        let [key, certificate] = ["gateway.key", "gateway.crt"].map(|name| self.dir.join(name));
+        cmd("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365"])
+            .args([
+                "-subj",
+                "/CN=gateway.test",
+                "-addext",
+                "subjectAltName=DNS:*.gateway.test",
+                "-keyout",
+            ])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .run(&self.log("certificate"))?;
+        let read = |path: &PathBuf| fs::read_to_string(path).with_context(|| path.display().to_string());
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "gateway", "namespace": "kube-system"},
+            "type": "kubernetes.io/tls",
+            "stringData": {"tls.crt": read(&certificate)?, "tls.key": read(&key)?},
+        });
+        Ok(secret.to_string())
     }
 
     /// The image under the name that the chart asks for, in the Docker engine: whose packages it has, and whether it is
@@ -254,30 +324,27 @@ fn of_tag(image: &str, tag: &str) -> String {
     format!("{name}:{tag}")
 }
 
-/// The ports of the Ingress controller are the machine's own.
-fn configuration([http, https]: [u16; 2]) -> String {
-    format!(
-        "kind: Cluster
-apiVersion: kind.x-k8s.io/v1alpha4
-nodes:
-- role: control-plane
-  extraPortMappings:
-  - {{containerPort: 30080, hostPort: {http}, listenAddress: 127.0.0.1}}
-  - {{containerPort: 30443, hostPort: {https}, listenAddress: 127.0.0.1}}
-"
-    )
+fn configuration(reach: Reach) -> String {
+    let ports = match reach {
+        Reach::Loopback => [HTTP_PORT, HTTPS_PORT]
+            .map(|port| json!({"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"}))
+            .to_vec(),
+        Reach::Node => Vec::new(),
+    };
+    json!({
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "nodes": [{"role": "control-plane", "extraPortMappings": ports}],
+    })
+    .to_string()
 }
 
-/// The Ingress controller's objects for a cluster that has a registry, and not the Gateway API.
-fn published(objects: &str) -> String {
-    let served: Vec<&str> = objects
-        .lines()
-        .filter(|line| !line.contains("--providers.kubernetesgateway"))
-        .collect();
-    (served.join("\n") + "\n")
+/// The objects of `cluster/` for a cluster that has a registry.
+fn published(objects: &str, address: &str) -> String {
+    objects
         .replace("localhost/traefik:local", TRAEFIK)
         .replace("imagePullPolicy: Never", "imagePullPolicy: IfNotPresent")
-        .replace("NODE_ADDRESS", "127.0.0.1")
+        .replace("NODE_ADDRESS", address)
 }
 
 #[cfg(test)]
@@ -298,10 +365,10 @@ mod tests {
             module.contains(&format!("github.com/traefik/traefik/v3 {version} ")),
             "{version}"
         );
-        let objects = published(&repository_file("cluster/ingress.yaml"));
+        let objects = published(&repository_file("cluster/ingress.yaml"), "192.0.2.1");
         assert!(objects.contains(&format!("image: {TRAEFIK}\n")));
-        assert!(objects.contains("- --providers.kubernetesingress\n"));
-        for gone in ["localhost/", "Never", "NODE_ADDRESS", "kubernetesgateway"] {
+        assert!(objects.contains("statusaddress.ip=192.0.2.1\n"));
+        for gone in ["localhost/", "Never", "NODE_ADDRESS"] {
             assert!(!objects.contains(gone), "{gone}");
         }
     }
@@ -322,10 +389,24 @@ mod tests {
     }
 
     #[test]
-    fn two_clusters_have_ports_of_their_own() {
-        let text = configuration([31080, 31443]);
-        assert!(text.contains("{containerPort: 30080, hostPort: 31080, listenAddress: 127.0.0.1}"));
-        let parsed: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
-        assert_eq!(parsed["nodes"][0]["extraPortMappings"][1]["hostPort"], 31443);
+    fn the_scenarios_and_the_cluster_agree_on_the_ports_of_the_node() {
+        let controller = repository_file("cluster/ingress.yaml");
+        let scenarios =
+            ["world.rs", "outside.rs"].map(|file| repository_file(&format!("tests/e2e/src/scenario/{file}")));
+        for (port, constant) in [
+            (HTTP_PORT, "INGRESS_NODE_PORT"),
+            (HTTPS_PORT, "TLS_PORT"),
+            (30633, "GATEWAY_API_PORT"),
+        ] {
+            assert!(controller.contains(&format!("nodePort: {port}}}")), "{port}");
+            let line = format!("const {constant}: u16 = {port};");
+            assert!(scenarios.concat().contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn only_the_cluster_for_people_takes_ports_of_the_machine() {
+        let ports = |reach| configuration(reach).matches("hostPort").count();
+        assert_eq!((ports(Reach::Loopback), ports(Reach::Node)), (2, 0));
     }
 }

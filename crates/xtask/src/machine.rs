@@ -78,7 +78,20 @@ impl Distribution {
 
 /// Refuses with every reason why the offline cluster cannot run here.
 pub(crate) fn check(repo: &Repo) -> Result<()> {
-    let findings = judge(&Machine::read(repo)?);
+    refuse(&Machine::read(repo)?)
+}
+
+/// The same for images alone, which need no Go and no compiled Kubernetes.
+pub(crate) fn check_for_images(repo: &Repo) -> Result<()> {
+    refuse(&Machine {
+        go: true,
+        run: Run::Later,
+        ..Machine::read(repo)?
+    })
+}
+
+fn refuse(machine: &Machine) -> Result<()> {
+    let findings = judge(machine);
     if findings.is_empty() {
         return Ok(());
     }

@@ -32,6 +32,8 @@ pub(crate) struct Row {
 pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
+    /// What the machine or the cluster cannot do: neither passed nor failed.
+    pub(crate) not_possible: u64,
     pub(crate) failures: Vec<String>,
 }
 
@@ -41,6 +43,7 @@ impl Counts {
     pub(crate) const FAILED: Self = Self {
         passed: 0,
         failed: 1,
+        not_possible: 0,
         failures: Vec::new(),
     };
 
@@ -49,6 +52,7 @@ impl Counts {
         Self {
             passed,
             failed: 0,
+            not_possible: 0,
             failures: Vec::new(),
         }
     }
@@ -63,6 +67,9 @@ impl Counts {
                 failed.strip_suffix(" failed")?.parse().ok()?,
             ))
         })?;
+        let not_possible = output
+            .lines()
+            .find_map(|line| line.trim().strip_suffix(" not possible here")?.parse().ok());
         let failures = output
             .lines()
             .filter(|line| line.contains("| FAILED"))
@@ -72,6 +79,7 @@ impl Counts {
         Some(Self {
             passed,
             failed,
+            not_possible: not_possible.unwrap_or_default(),
             failures,
         })
     }
@@ -81,6 +89,7 @@ impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.not_possible += other.not_possible;
         self.failures.extend(other.failures);
     }
 }
@@ -165,8 +174,8 @@ fn table(rows: &[Row], elapsed: Duration) -> (String, Counts) {
         .max(4);
     let mut total = Counts::default();
     let mut text = format!(
-        "{:width$} {:>9} {:>7} {:>7}\n",
-        "step", "seconds", "passed", "failed"
+        "{:width$} {:>9} {:>7} {:>7} {:>12}\n",
+        "step", "seconds", "passed", "failed", "not possible"
     );
     for Row {
         name,
@@ -180,8 +189,8 @@ fn table(rows: &[Row], elapsed: Duration) -> (String, Counts) {
             text,
             "{}",
             format!(
-                "{name:width$} {seconds:>9.1} {:>7} {:>7} {remark}",
-                counts.passed, counts.failed
+                "{name:width$} {seconds:>9.1} {:>7} {:>7} {:>12} {remark}",
+                counts.passed, counts.failed, counts.not_possible
             )
             .trim_end()
         );
@@ -197,6 +206,9 @@ fn table(rows: &[Row], elapsed: Duration) -> (String, Counts) {
     }
     if total.failed > 0 {
         text.push('\n');
+    }
+    if total.not_possible > 0 {
+        let _ = write!(text, "\n{} not possible here", total.not_possible);
     }
     let _ = write!(text, "\n{} passed, {} failed", total.passed, total.failed);
     (text, total)
@@ -249,11 +261,12 @@ mod tests {
     fn the_last_line_of_a_suite_is_its_sum() {
         assert_eq!(
             Counts::of_suite(
-                "3 passed, 0 failed\n| kill-oned | starts again | FAILED: no answer | 3.1 |\n12 passed, 1 failed\n"
+                "3 passed, 0 failed\n| kill-oned | starts again | FAILED: no answer | 3.1 |\n2 not possible here\n12 passed, 1 failed\n"
             ),
             Some(Counts {
                 passed: 12,
                 failed: 1,
+                not_possible: 2,
                 failures: vec!["kill-oned".to_owned()],
             })
         );
@@ -268,6 +281,7 @@ mod tests {
             counts: Counts {
                 passed,
                 failed,
+                not_possible: failed,
                 failures: (0..failed).map(|number| format!("{name}-{number}")).collect(),
             },
             remark: remark.to_owned(),
@@ -284,15 +298,16 @@ mod tests {
         assert_eq!((total.passed, total.failed), (41, 3));
         assert_eq!(
             text,
-            "step        seconds  passed  failed\n\
-             format          1.2       1       0\n\
-             crates          1.2      40       2\n\
-             scenarios       1.2       0       1 not tried: no image\n\
+            "step        seconds  passed  failed not possible\n\
+             format          1.2       1       0            0\n\
+             crates          1.2      40       2            2\n\
+             scenarios       1.2       0       1            0 not tried: no image\n\
              all             9.0\n\
              \n\
              FAILED crates: crates-0, crates-1\n\
              FAILED scenarios: not tried: no image\n\
              \n\
+             2 not possible here\n\
              41 passed, 3 failed"
         );
     }

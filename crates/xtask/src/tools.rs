@@ -31,7 +31,7 @@ pub(crate) enum Registry {
 
 /// The Go that compiles these programs, on every machine: the module proxy has it as a module, and an older one that is
 /// installed fetches it. Each program's own go.mod asks for this one or an older one.
-const TOOLCHAIN: &str = "go1.26.8";
+pub(crate) const TOOLCHAIN: &str = "go1.26.8";
 
 /// Dependencies: licences, sources, known faults.
 pub(crate) const CARGO_DENY: Tool = Tool {

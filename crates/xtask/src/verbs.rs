@@ -40,8 +40,12 @@ pub(crate) enum Verb {
         #[command(flatten)]
         packages: Packages,
     },
-    /// The fast loop without a cluster: formatting, lints, unit tests, licences, charts, shell scripts
-    Check,
+    /// The fast loop without a cluster: formatting, lints, unit tests, licences, charts, shell scripts; or parts of it
+    Check {
+        /// Only these parts
+        #[arg(value_enum)]
+        parts: Vec<check::Part>,
+    },
     /// onepod beside supervisord, s6, runit and a plain shell; rewrites docs/benchmarks.md
     Bench {
         /// What the benchmarks' program is told beside what it is told anyway
@@ -79,7 +83,7 @@ pub(crate) enum Verb {
     E2e(e2e::E2e),
     /// The chart, rendered with each file of values, against the schemas of several releases of Kubernetes
     Manifests(manifests::Manifests),
-    /// The check of the workflows alone, which `check` runs too: pins, rights, verbs; actionlint, zizmor
+    /// The check of the workflows alone, which `check` runs too: verbs, pins, time limits, the table; actionlint, zizmor
     Workflows,
     /// What only a workflow calls: hands on what a verb prints, tells of a failed run
     #[command(subcommand)]
@@ -94,7 +98,7 @@ impl Verb {
             Self::Up { packages } => up::run(&packages.of(&repo)?),
             Self::Down => down::run(&repo),
             Self::Test { packages } => test::run(&packages.of(&repo)?),
-            Self::Check => check::run(&repo),
+            Self::Check { parts } => check::run(&repo, &parts),
             Self::Bench { args } => bench::run(&repo, &args),
             Self::Image { what } => image::run(
                 &repo,
@@ -112,7 +116,7 @@ impl Verb {
     }
 
     /// What is wrong with words that are to be a verb; else the words of the verb that it runs, if it runs one.
-    fn understand(words: &[String]) -> Result<Vec<String>, String> {
+    pub(crate) fn understand(words: &[String]) -> Result<Vec<String>, String> {
         let line = std::iter::once("cargo xtask").chain(words.iter().map(String::as_str));
         match Self::try_parse_from(line) {
             Ok(Self::Forge(forge)) => Ok(forge
@@ -148,6 +152,7 @@ mod tests {
     fn verbs_are_understood_as_on_the_command_line() {
         for words in [
             "check",
+            "check lint chart",
             "image bake",
             "release detect --check --line 7.0",
             "e2e --on kind --line 7.2 --kubernetes 1.35",

@@ -1,187 +1,180 @@
-//! What must be true of the files in `.github`, beyond what actionlint and zizmor look at: every action is pinned, every
-//! `run:` is one call of a verb of xtask or of a program on a short list, and rights and secrets are where they belong.
-//!
-//! Reads no file and runs nothing: whoever calls it brings the texts and says which words a verb understands.
+//! What must be true of the files in `.github` beyond what actionlint and zizmor check: a `run:` is one call of a verb that
+//! exists, all files agree on the commit and release of an action, a job has a time limit, and docs/maintainers/workflows.md has a
+//! row for every step. Reads no file: the caller brings the texts, and says which words a verb understands.
 
-mod pins;
-mod run;
+mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-pub(crate) use run::{understood, unused};
-
-/// A file of `.github`.
+/// A file of `.github`; the path begins at the repository's root.
 #[derive(Debug, Clone)]
 pub(crate) struct File {
-    /// From the repository's root.
     pub(crate) path: String,
     pub(crate) text: String,
 }
 
-/// Says what is wrong with words that are to be a verb of xtask.
-pub(crate) type Understands<'a> = &'a dyn Fn(&[String]) -> Result<(), String>;
+/// Parses the words of a verb: what is wrong with them, or the words of the verb that it runs (empty where it runs none).
+pub(crate) type Parse<'a> = &'a dyn Fn(&[String]) -> Result<Vec<String>, String>;
 
-/// Secrets that every job has anyway, with the rights that its `permissions` say.
-const OWN_TOKEN: &str = "secrets.GITHUB_TOKEN";
-/// Triggers that run with the repository's rights on what a stranger wrote.
-const BANNED_TRIGGERS: [&str; 2] = ["pull_request_target", "workflow_run"];
+/// What a `run:` may call beside `cargo xtask`: programs that sign, verify and query with the identity of the run.
+const PROGRAMS: [&str; 2] = ["cosign", "gh"];
+/// How a command becomes root, which chroots and namespaces need, and keeps its user's tools.
+const SUDO: [&str; 5] = ["sudo", "--preserve-env", "env", "PATH=path", "HOME=home"];
+/// What makes a script more than one call.
+const SHELL: &str = "|&;<>()`*\\#\n";
 
-/// Everything that is wrong, each with its place.
-pub(crate) fn findings(files: &[File], verb: Understands<'_>) -> Vec<String> {
-    let mut findings = Vec::new();
+/// Everything that is wrong, each with its place. `table` is the text of docs/maintainers/workflows.md.
+pub(crate) fn findings(files: &[File], table: &str, verb: Parse<'_>) -> Vec<String> {
+    let mut findings = pins(files);
+    let mut places = BTreeSet::new();
     for file in files {
-        let mut say = |what: String| findings.push(format!("{}: {what}", file.path));
-        for finding in pins::of_file(file, files) {
-            say(finding);
-        }
-        let value: Value = match serde_saphyr::from_str(&file.text) {
-            Ok(value) => value,
-            Err(error) => {
-                say(format!("is no YAML: {error}"));
-                continue;
+        match serde_saphyr::from_str::<Value>(&file.text) {
+            Ok(value) => {
+                let found = of_file(&value, files, verb);
+                findings.extend(found.into_iter().map(|what| format!("{}: {what}", file.path)));
+                places.extend(table::places(file, &value));
             }
-        };
-        pins::hidden(&file.text, &value).into_iter().for_each(&mut say);
-        let found = if value.get("runs").is_some() {
-            of_action(&value, verb)
-        } else {
-            of_workflow(&value, verb)
-        };
-        found.into_iter().for_each(say);
+            Err(error) => findings.push(format!("{}: not valid YAML: {error}", file.path)),
+        }
     }
-    findings.extend(pins::of_all(files));
+    findings.extend(table::differences(&places, table));
     findings
 }
 
-fn of_workflow(workflow: &Value, verb: Understands<'_>) -> Vec<String> {
+/// Jobs with their names and steps. A job that calls a workflow is one step; a composite action is one job without a name.
+fn jobs(file: &Value) -> impl Iterator<Item = (&str, &Value, &[Value])> {
+    let named = file["jobs"].as_object().into_iter().flatten();
+    let action = file.get("runs").map(|runs| ("", runs));
+    let all = named.map(|(name, job)| (name.as_str(), job)).chain(action);
+    all.map(|(name, job)| {
+        let steps = job["steps"]
+            .as_array()
+            .map_or(std::slice::from_ref(job), Vec::as_slice);
+        (name, job, steps)
+    })
+}
+
+/// A step's name, or else the action that it uses, without its commit.
+fn title(step: &Value) -> &str {
+    let text = step["name"]
+        .as_str()
+        .or(step["uses"].as_str())
+        .unwrap_or("without a name");
+    text.split('@').next().unwrap_or(text)
+}
+
+fn of_file(file: &Value, files: &[File], verb: Parse<'_>) -> Vec<String> {
     let mut findings = Vec::new();
-    let mut say = |what: &str| findings.push(what.to_owned());
-    if workflow["permissions"] != Value::Object(Map::new()) {
-        say("has no `permissions: {}` at the top: each job says its own rights");
+    if file["env"].to_string().contains("secrets") {
+        findings.push("`env` gives a secret to every job: it belongs to the step that needs it".to_owned());
     }
-    let triggers = triggers(&workflow["on"]);
-    for trigger in &triggers {
-        if BANNED_TRIGGERS.contains(&trigger.as_str()) {
-            say(&format!(
-                "starts by {trigger}, which runs a stranger's content with the repository's rights"
+    for (name, job, steps) in jobs(file) {
+        if !name.is_empty() && job.get("uses").is_none() && !job["timeout-minutes"].is_u64() {
+            findings.push(format!("job {name}: no `timeout-minutes`"));
+        }
+        for step in steps {
+            let env = [&file["env"], &job["env"], &step["env"]];
+            let env = env.into_iter().filter_map(Value::as_object).flatten();
+            let env = env.map(|(name, _)| name.as_str()).collect();
+            let script = step["run"]
+                .as_str()
+                .map_or(Ok(()), |script| call(script, &env, verb));
+            let local = step["uses"].as_str().and_then(|uses| uses.strip_prefix("./"));
+            let exists = |path: &str| {
+                files
+                    .iter()
+                    .any(|file| file.path.trim_end_matches("/action.yml") == path)
+            };
+            let local = local
+                .filter(|path| !exists(path))
+                .map(|path| format!("{path} does not exist"));
+            let found = script.err().into_iter().chain(local);
+            findings.extend(found.map(|what| format!("job {name}, step {}: {what}", title(step))));
+        }
+    }
+    findings
+}
+
+/// zizmor sees that an action is pinned by a hash; here that its release is beside it, and that all files agree on both.
+fn pins(files: &[File]) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut seen: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for (path, line) in files
+        .iter()
+        .flat_map(|file| file.text.lines().map(|line| (&*file.path, line)))
+    {
+        let uses = line
+            .split_once("uses:")
+            .and_then(|(_, uses)| uses.trim().split_once('@'));
+        let Some((name, pin)) = uses else { continue };
+        let release = |word: &str| word.starts_with('v') && word.split('.').count() == 3;
+        let comment = pin.split_once(" # ").map_or("", |(_, comment)| comment);
+        if !comment.split([' ', ',']).any(release) {
+            findings.push(format!(
+                "{path}: {name} has no release beside its commit: `# vX.Y.Z`"
             ));
         }
+        let (first, place) = *seen.entry(name).or_insert((pin, path));
+        if first != pin {
+            findings.push(format!("{name} is {first} in {place}, and {pin} in {path}"));
+        }
     }
-    if triggers.iter().any(|trigger| trigger != "workflow_call") && workflow.get("concurrency").is_none() {
-        say("has no `concurrency`: two runs would meet");
+    findings
+}
+
+/// Whether a script is one call that its program understands, where `env` are the variables that it has.
+fn call(script: &str, env: &BTreeSet<&str>, verb: Parse<'_>) -> Result<(), String> {
+    let expanded = expand(script.trim(), env)?;
+    if let Some(char) = expanded.chars().find(|char| SHELL.contains(*char)) {
+        return Err(format!("more than one call, because of {char:?}: make it a verb"));
     }
-    if mentions_secret(&workflow["env"]) {
-        say("gives a secret to all jobs: it belongs to the step that needs it");
+    let words = shlex::split(&expanded).ok_or("a quote is not closed")?;
+    let words = words.strip_prefix(&SUDO.map(str::to_owned)[..]).unwrap_or(&words);
+    match words {
+        [cargo, xtask, words @ ..] if cargo == "cargo" && xtask == "xtask" => understood(words, verb),
+        [program, ..] if PROGRAMS.contains(&program.as_str()) => Ok(()),
+        _ => Err(format!(
+            "`{expanded}` is neither `cargo xtask …` nor one of {PROGRAMS:?}: make it a verb"
+        )),
     }
-    let Some(jobs) = workflow["jobs"].as_object().filter(|jobs| !jobs.is_empty()) else {
-        say("has no jobs");
-        return findings;
+}
+
+/// Whether words are a verb, and the words that it hands on are one too.
+pub(crate) fn understood(words: &[String], verb: Parse<'_>) -> Result<(), String> {
+    match verb(words)? {
+        inner if inner.is_empty() => Ok(()),
+        inner => understood(&inner, verb),
+    }
+}
+
+/// The script with a sample in the place of each variable, and with the words of `${NAME:+WORDS}`.
+fn expand(script: &str, env: &BTreeSet<&str>) -> Result<String, String> {
+    let Some((before, after)) = script.split_once('$') else {
+        return Ok(script.to_owned());
     };
-    for (name, job) in jobs {
-        let env = [&workflow["env"], &job["env"]];
-        findings.extend(
-            of_job(job, &env, verb)
-                .into_iter()
-                .map(|what| format!("job {name}: {what}")),
-        );
+    let other = |char: char| !char.is_ascii_alphanumeric() && char != '_';
+    let (inside, rest) = match after.strip_prefix('{') {
+        Some(inside) => inside.split_once('}').ok_or("a `${` is not closed")?,
+        None => after.split_at(after.find(other).unwrap_or(after.len())),
+    };
+    let (name, words) = inside.split_once(":+").unwrap_or((inside, ""));
+    let forge =
+        ["HOME", "PATH"].contains(&name) || name.starts_with("GITHUB_") || name.starts_with("RUNNER_");
+    if !forge && !env.contains(name) {
+        return Err(format!("no `env` sets ${name}"));
     }
-    findings
-}
-
-fn of_job(job: &Value, env: &[&Value], verb: Understands<'_>) -> Vec<String> {
-    let mut findings = Vec::new();
-    let mut say = |what: &str| findings.push(what.to_owned());
-    if !job["permissions"].is_object() {
-        say("does not say its `permissions`");
-    }
-    if let Some(called) = job["uses"].as_str() {
-        // The called workflow's jobs have their own limits and environments.
-        if job.get("secrets").is_some() && !called.starts_with("./") {
-            say("hands secrets to a workflow of another repository");
-        }
-        if mentions_secret(&job["with"]) {
-            say("hands a secret over as an input, which is shown in logs: `secrets` is for them");
-        }
-        return findings;
-    }
-    if !job["timeout-minutes"].is_u64() {
-        say("has no `timeout-minutes`");
-    }
-    if mentions_secret(job) && job.get("environment").is_none() {
-        say("uses a secret and has no `environment`, which is what keeps it from other branches");
-    }
-    for (number, step) in steps(&job["steps"]) {
-        findings.extend(
-            of_step(step, env, verb)
-                .into_iter()
-                .map(|what| format!("{}: {what}", title(number, step))),
-        );
-    }
-    findings
-}
-
-fn of_action(action: &Value, verb: Understands<'_>) -> Vec<String> {
-    steps(&action["runs"]["steps"])
-        .flat_map(|(number, step)| {
-            of_step(step, &[], verb)
-                .into_iter()
-                .map(move |what| format!("{}: {what}", title(number, step)))
-        })
-        .collect()
-}
-
-fn of_step(step: &Value, env: &[&Value], verb: Understands<'_>) -> Vec<String> {
-    let mut findings = Vec::new();
-    if step["uses"]
-        .as_str()
-        .is_some_and(|uses| uses.starts_with("actions/checkout@"))
-        && step["with"]["persist-credentials"] != Value::Bool(false)
-    {
-        findings.push("leaves the token in the checkout: `persist-credentials: false`".to_owned());
-    }
-    if let Some(script) = step["run"].as_str() {
-        let known: BTreeSet<&str> = env
-            .iter()
-            .copied()
-            .chain([&step["env"]])
-            .filter_map(Value::as_object)
-            .flat_map(|env| env.keys().map(String::as_str))
-            .collect();
-        findings.extend(run::judge(script, &known, verb).err());
-    }
-    findings
-}
-
-fn steps(steps: &Value) -> impl Iterator<Item = (usize, &Value)> {
-    steps
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .map(|(number, step)| (number + 1, step))
-}
-
-fn title(number: usize, step: &Value) -> String {
-    match step["name"].as_str() {
-        Some(name) => format!("step {number} ({name})"),
-        None => format!("step {number}"),
-    }
-}
-
-fn triggers(on: &Value) -> Vec<String> {
-    match on {
-        Value::String(one) => vec![one.clone()],
-        Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Value::Object(all) => all.keys().cloned().collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn mentions_secret(value: &Value) -> bool {
-    let text = value.to_string().replace(OWN_TOKEN, "");
-    text.contains("secrets.") || text.contains("secrets[")
+    let value = match name {
+        _ if !words.is_empty() => expand(words, env)?,
+        "AMD64" | "ARM64" | "DIGEST" => format!("sha256:{:064}", 0),
+        "ARCHITECTURE" => "amd64".to_owned(),
+        "EVENT" => "push".to_owned(),
+        "LINE" => "7.0".to_owned(),
+        "RELEASE" => "7.0.0".to_owned(),
+        name => name.to_lowercase(),
+    };
+    Ok(format!("{before}{value}{}", expand(rest, env)?))
 }
 
 #[cfg(test)]

@@ -48,11 +48,11 @@ pub fn opennebula() -> PathBuf {
     repository().join("charts/opennebula")
 }
 
-/// Every Helm that is here: the one that `HELM` names, else those that `cluster/cluster build` made.
+/// Every Helm that is here: those that `HELM` names, as PATH does, else those that `cluster/cluster build` made.
 pub fn installed() -> Result<Vec<Helm>, Error> {
     let mut candidates = Vec::new();
     let place = if let Some(named) = std::env::var_os("HELM") {
-        candidates.push((PathBuf::from(&named), None));
+        candidates.extend(std::env::split_paths(&named).map(|program| (program, None)));
         format!("HELM={}", named.display())
     } else {
         let folder = programs()?;

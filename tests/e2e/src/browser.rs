@@ -2,7 +2,7 @@
 //! clicking, a picture. What is typed goes over loopback and stands in no argument.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,6 +17,18 @@ use crate::wait::{Look, until};
 /// The key of an element's id in an answer (`WebDriver`, section 12.2).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Debian's, and Google's, which GitHub's runners have. Ubuntu's `chromium-browser` only installs a snap.
+const BROWSERS: [&str; 3] = ["chromium", "google-chrome", "google-chrome-stable"];
+
+/// The browser and its driver, where both are here.
+pub(crate) fn programs() -> Option<[PathBuf; 2]> {
+    let path = std::env::var_os("PATH")?;
+    let find = |name: &str| {
+        let mut files = std::env::split_paths(&path).map(|folder| folder.join(name));
+        files.find(|file| file.is_file())
+    };
+    Some([BROWSERS.into_iter().find_map(find)?, find("chromedriver")?])
+}
 
 /// One window with nothing remembered. Both programs end with it.
 pub(crate) struct Browser {
@@ -41,12 +53,10 @@ impl Browser {
     pub(crate) async fn open(site: &Site<'_>) -> Result<Self> {
         let profile = tempfile::tempdir()?;
         let port = free_port()?;
-        let driver = Running::start(
-            Path::new("chromedriver"),
-            &[format!("--port={port}")],
-            profile.path(),
-        )
-        .context("cannot start chromedriver (Debian: apt-get install chromium-driver)")?;
+        let [binary, driver] = programs()
+            .context("no browser with its chromedriver (Debian: apt-get install chromium chromium-driver)")?;
+        let driver = Running::start(&driver, &[format!("--port={port}")], profile.path())
+            .context("cannot start chromedriver")?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         until("chromedriver", PATIENCE, async || {
             Ok(match TcpStream::connect(address).await {
@@ -70,7 +80,7 @@ impl Browser {
         ];
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
-            "goog:chromeOptions": {"binary": "/usr/bin/chromium", "args": arguments},
+            "goog:chromeOptions": {"binary": binary, "args": arguments},
         }}});
         let answer = ask(address, "/session", &wanted).await?;
         let session = answer["sessionId"]

@@ -10,7 +10,7 @@
 //! coreutils and, for the steps of the Ingress, an ingress controller at `--ingress` (port 30080 of the first
 //! node by default). Everything happens in a namespace of its own, which is deleted at the end; with `--keep` it is
 //! left for a look when a step failed. The last lines are a table of the steps with their seconds, then `N passed, N failed`; the exit status is 1
-//! when a step failed or could not be tried.
+//! when a step failed or could not be tried. A step that needs what the cluster lacks is "not possible here" and counts as neither.
 //!
 //! It does not build images, load them, or start a cluster: that is xtask's job.
 
@@ -21,6 +21,7 @@ mod diagnostics;
 mod forward;
 mod helm;
 mod http;
+mod needs;
 mod pod;
 mod process;
 mod progress;

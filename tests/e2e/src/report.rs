@@ -10,6 +10,8 @@ pub(crate) enum Outcome {
     Passed(String),
     /// It was not; the text says why.
     Failed(String),
+    /// It needs what is not there; the text says what.
+    NotPossible(&'static str),
     /// It relies on an earlier step, this one, which failed.
     NotRun(&'static str),
 }
@@ -43,13 +45,10 @@ impl Report {
         self.lines.push(Line { step, took, outcome });
     }
 
-    /// Whether at least one step ran and none failed.
+    /// Whether at least one step passed and none failed; what is not possible here is neither.
     pub(crate) fn passed(&self) -> bool {
-        !self.lines.is_empty()
-            && self
-                .lines
-                .iter()
-                .all(|line| matches!(line.outcome, Outcome::Passed(_)))
+        self.count(|outcome| matches!(outcome, Outcome::Passed(_))) > 0
+            && self.count(|outcome| matches!(outcome, Outcome::Failed(_) | Outcome::NotRun(_))) == 0
     }
 
     fn count(&self, which: impl Fn(&Outcome) -> bool) -> usize {
@@ -75,12 +74,14 @@ impl fmt::Display for Report {
                 Outcome::Passed(what) if what.is_empty() => (seconds, "passed".to_owned()),
                 Outcome::Passed(what) => (seconds, format!("passed: {what}")),
                 Outcome::Failed(why) => (seconds, format!("FAILED: {}", one_line(why))),
+                Outcome::NotPossible(why) => ("-".to_owned(), format!("not possible here: {why}")),
                 Outcome::NotRun(cause) => ("-".to_owned(), format!("not run, because \"{cause}\" failed")),
             };
             writeln!(f, "| {step:width$} | {seconds:>7} | {result}")?;
         }
         let total: Duration = self.lines.iter().map(|line| line.took).sum();
         writeln!(f, "| {:width$} | {:>7.1} |", "total", total.as_secs_f64())?;
+        let not_possible = self.count(|outcome| matches!(outcome, Outcome::NotPossible(_)));
         let not_run = self.count(|outcome| matches!(outcome, Outcome::NotRun(_)));
         writeln!(f)?;
         if not_run > 0 {
@@ -88,6 +89,9 @@ impl fmt::Display for Report {
                 f,
                 "{not_run} steps were not run, because an earlier one that they rely on failed"
             )?;
+        }
+        if not_possible > 0 {
+            writeln!(f, "{not_possible} not possible here")?;
         }
         write!(
             f,
@@ -137,6 +141,24 @@ mod tests {
              1 passed, 1 failed"
         );
         assert!(!report.passed());
+    }
+
+    #[test]
+    fn what_is_not_possible_is_neither_passed_nor_failed() {
+        let mut report = Report::default();
+        report.add("grow", Duration::ZERO, Outcome::NotPossible("no class"));
+        assert!(!report.passed(), "nothing was seen");
+        report.add("install", Duration::ZERO, Outcome::Passed(String::new()));
+        assert!(report.passed());
+        let text = report.to_string();
+        assert!(
+            text.contains("| grow    |       - | not possible here: no class"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("1 not possible here\n1 passed, 0 failed"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::needs::Need;
+
 /// Plays the chart's scenarios on a cluster and prints a table of the steps.
 #[derive(Debug, Parser)]
 pub(crate) struct Settings {
@@ -44,6 +46,11 @@ pub(crate) struct Settings {
     /// Class of the Ingress; by default the cluster's default class
     #[arg(long)]
     pub(crate) ingress_class: Option<String>,
+
+    /// What the cluster is known to lack: steps that need it are not possible here, and all other steps must pass. Without the
+    /// option the cluster is asked
+    #[arg(long, value_enum, value_name = "NEED", value_delimiter = ',', num_args = 0.., require_equals = true)]
+    pub(crate) lacks: Option<Vec<Need>>,
 
     /// Namespace of the scenario; it is created, and deleted at the end
     #[arg(long, default_value = "e2e")]

@@ -10,18 +10,25 @@ use tempfile::TempDir;
 
 use crate::pod::{Process, Services, until};
 
+/// Debian's, and Google's, which GitHub's runners have.
+const BROWSERS: [&str; 3] = ["chromium", "google-chrome", "google-chrome-stable"];
+
 /// A browser with nothing remembered.
 struct Browser {
+    program: PathBuf,
     directory: TempDir,
 }
 
 impl Browser {
     fn new() -> Self {
+        let mut files = BROWSERS.iter().map(|name| Path::new("/usr/bin").join(name));
+        let program = files.find(|file| file.exists());
         assert!(
-            Path::new("/usr/bin/chromium").exists(),
-            "this test needs a browser: apt-get install --no-install-recommends chromium fonts-dejavu-core"
+            program.is_some(),
+            "this test needs Chromium or Chrome (Debian: apt-get install --no-install-recommends chromium fonts-dejavu-core)"
         );
         Self {
+            program: program.unwrap(),
             directory: tempfile::tempdir().unwrap(),
         }
     }
@@ -29,7 +36,7 @@ impl Browser {
     /// Opens a URL; what it printed to standard output and to standard error.
     fn open(&self, url: &str, arguments: &[&str]) -> (String, String) {
         let path = |name: &str| self.directory.path().join(name);
-        let mut command = Command::new("/usr/bin/chromium");
+        let mut command = Command::new(&self.program);
         command
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
             .args([

@@ -14,25 +14,18 @@ pub(crate) enum Breadth {
     All,
 }
 
-/// `{"include": [{"line", "release", "kubernetes"} …]}`.
+/// `{"include": [{"line", "kubernetes"} …]}`.
 pub(crate) fn matrix(versions: &Versions, breadth: Breadth) -> Value {
-    let count = match breadth {
-        Breadth::Newest => 1,
-        Breadth::All => NODES.len(),
+    let nodes = match breadth {
+        Breadth::Newest => &NODES[..1],
+        Breadth::All => &NODES,
     };
-    let include: Vec<Value> = versions
-        .lines()
-        .flat_map(|(line, entry)| {
-            NODES.iter().take(count).map(move |(kubernetes, _)| {
-                json!({
-                    "line": line.to_string(),
-                    "release": entry.version().to_string(),
-                    "kubernetes": kubernetes,
-                })
-            })
-        })
-        .collect();
-    json!({ "include": include })
+    let rows = versions.lines().flat_map(|(line, _)| {
+        let row =
+            move |(kubernetes, _): &(&str, &str)| json!({"line": line.to_string(), "kubernetes": kubernetes});
+        nodes.iter().map(row)
+    });
+    json!({ "include": rows.collect::<Vec<Value>>() })
 }
 
 #[cfg(test)]
@@ -44,16 +37,10 @@ mod tests {
     fn every_line_meets_every_release_of_kubernetes() {
         let versions = unconfirmed(&[("7.0", "7.0.1"), ("7.2", "7.2.0")]);
         let newest = matrix(&versions, Breadth::Newest);
-        assert_eq!(
-            newest,
-            json!({"include": [
-                {"line": "7.0", "release": "7.0.1", "kubernetes": NODES[0].0},
-                {"line": "7.2", "release": "7.2.0", "kubernetes": NODES[0].0},
-            ]})
-        );
+        let row = |line: &str, node: usize| json!({"line": line, "kubernetes": NODES[node].0});
+        assert_eq!(newest, json!({"include": [row("7.0", 0), row("7.2", 0)]}));
         let all = matrix(&versions, Breadth::All);
-        let all = all["include"].as_array().unwrap();
-        assert_eq!(all.len(), 2 * 4, "N to N-3");
-        assert_eq!(all[7]["kubernetes"], NODES[3].0);
+        assert_eq!(all["include"].as_array().unwrap().len(), 2 * NODES.len());
+        assert_eq!(all["include"][7], row("7.2", 3));
     }
 }

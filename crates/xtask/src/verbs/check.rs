@@ -1,6 +1,9 @@
 //! `check`: what can be said of the repository without a cluster, in under two minutes once it is compiled.
 
+use std::env;
+use std::ffi::OsStr;
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -8,18 +11,63 @@ use anyhow::{Context as _, Result, bail};
 use crate::progress::{self, Counts, Progress};
 use crate::repo::Repo;
 use crate::sh::{cmd, tail};
-use crate::tools::{ACTIONLINT, CARGO_DENY, HADOLINT, ZIZMOR};
+use crate::tools::{ACTIONLINT, CARGO_DENY, HADOLINT, HELM, HELM3, Tool, ZIZMOR};
 use crate::verbs::workflows;
 use crate::{apt, chart, cluster, platform};
 
 /// Where cargo-deny's list of known faults lives.
 const ADVISORIES: &str = "https://github.com/rustsec/advisory-db/info/refs?service=git-upload-pack";
 
-pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
+/// What can be asked for alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Everything that reads the repository and runs nothing of it
+    Lint,
+    /// Unit and integration tests of the crates; some need root
+    Tests,
+    /// Helm's lint and the tests of the charts, by both releases of Helm
+    Chart,
+}
+
+pub(crate) fn run(repo: &Repo, parts: &[Part]) -> Result<ExitCode> {
     let mut progress = Progress::start();
-    set_up(repo, &mut progress)?;
-    statics(repo, &mut progress);
-    progress.test("unit tests", || cargo_test(repo, &["--lib", "--bins"]));
+    if parts.is_empty() {
+        set_up(repo, &mut progress)?;
+        statics(repo, &mut progress);
+        progress.test("unit tests", || {
+            cargo_test(repo, &["--workspace", "--lib", "--bins"], &[])
+        });
+    }
+    for part in parts {
+        match part {
+            Part::Lint => {
+                tools(repo, &LINTERS, &mut progress)?;
+                progress.step("packages of the system", || apt::install(repo, &[apt::LINTERS]))?;
+                lint(repo, &mut progress);
+            }
+            Part::Tests => {
+                progress.step("packages of the system", || {
+                    apt::install(repo, &[apt::CLUSTER, apt::TESTS])
+                })?;
+                let all = ["--workspace", "--exclude", "chart-tests"];
+                progress.test("tests of the crates", || cargo_test(repo, &all, &[]));
+            }
+            Part::Chart => {
+                tools(repo, &HELMS, &mut progress)?;
+                progress.step("packages of the system", || apt::install(repo, &[apt::CHART]))?;
+                let helms = HELMS.map(|helm| helm.path(repo));
+                charts(repo, &helms, &mut progress);
+                let helms = env::join_paths(&helms).context("the paths of Helm")?;
+                progress.test("tests of the charts", || {
+                    cargo_test(
+                        repo,
+                        &["--package", "chart-tests"],
+                        &[("HELM", helms.as_os_str())],
+                    )
+                });
+            }
+        }
+    }
     Ok(if progress.report() {
         ExitCode::SUCCESS
     } else {
@@ -27,20 +75,48 @@ pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
     })
 }
 
-/// The tools of the checks.
+const LINTERS: [Tool; 4] = [HADOLINT, ACTIONLINT, ZIZMOR, CARGO_DENY];
+const HELMS: [Tool; 2] = [HELM, HELM3];
+
+fn tools(repo: &Repo, tools: &[Tool], progress: &mut Progress) -> Result<()> {
+    for tool in tools {
+        progress.step(&format!("{} {}", tool.name, tool.version), || tool.install(repo))?;
+    }
+    Ok(())
+}
+
+/// What `lint` and the charts of the offline cluster's Helm need.
 pub(crate) fn set_up(repo: &Repo, progress: &mut Progress) -> Result<()> {
     progress.step("packages of the system", || {
         apt::install(repo, &[apt::CLUSTER, apt::TESTS])
     })?;
     platform::programs(repo, progress)?;
-    for tool in [HADOLINT, ACTIONLINT, ZIZMOR, CARGO_DENY] {
-        progress.step(tool.name, || tool.install(repo))?;
+    tools(repo, &LINTERS, progress)
+}
+
+/// `lint`, and the charts by the offline cluster's two releases of Helm.
+pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
+    lint(repo, progress);
+    match cluster::programs(repo) {
+        Ok(programs) => charts(repo, &["helm", "helm3"].map(|helm| programs.join(helm)), progress),
+        Err(error) => progress.not_tried("charts", &format!("{error:#}")),
     }
-    Ok(())
+}
+
+fn charts(repo: &Repo, helms: &[PathBuf], progress: &mut Progress) {
+    progress.test("charts", || {
+        for (helm, number) in helms.iter().zip(1..) {
+            cmd(helm)
+                .args(["lint", "--strict", "charts/opennebula", "charts/mariadb"])
+                .dir(&repo.root)
+                .run(&repo.logs().join(format!("helm-{number}.log")))?;
+        }
+        Ok(Counts::PASSED)
+    });
 }
 
 /// Everything that reads the repository and runs nothing of it.
-pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
+fn lint(repo: &Repo, progress: &mut Progress) {
     let log = |name: &str| repo.logs().join(format!("{name}.log"));
     let one = |result: Result<()>| result.map(|()| Counts::PASSED);
     progress.test("format", || {
@@ -91,16 +167,6 @@ pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
     progress.test("accepted vulnerabilities", || {
         one(super::release::ignores::check(repo))
     });
-    progress.test("charts", || {
-        let programs = cluster::programs(repo)?;
-        for helm in ["helm", "helm3"] {
-            cmd(programs.join(helm))
-                .args(["lint", "--strict", "charts/opennebula", "charts/mariadb"])
-                .dir(&repo.root)
-                .run(&log(helm))?;
-        }
-        Ok(Counts::PASSED)
-    });
     progress.test("values of the charts", || one(chart::check(repo)));
     progress.test("Dockerfiles", || {
         one(cmd(HADOLINT.path(repo))
@@ -118,14 +184,17 @@ pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
     progress.test("workflows", || workflows::check(repo));
 }
 
-/// Runs `cargo test` on the workspace, and counts.
-pub(crate) fn cargo_test(repo: &Repo, which: &[&str]) -> Result<Counts> {
+/// Runs `cargo test`, and counts.
+pub(crate) fn cargo_test(repo: &Repo, which: &[&str], env: &[(&str, &OsStr)]) -> Result<Counts> {
     let log = repo.logs().join("cargo-test.log");
-    let status = cmd("cargo")
-        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+    let tests = cmd("cargo")
+        .args(["test", "--locked", "--no-fail-fast"])
         .args(which)
-        .dir(&repo.root)
-        .logged(&log)?;
+        .dir(&repo.root);
+    let with_env = env
+        .iter()
+        .fold(tests, |tests, (name, value)| tests.env(name, value));
+    let status = with_env.logged(&log)?;
     let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
     let counts = libtest(&said);
     if !status.success() {
@@ -197,6 +266,7 @@ mod tests {
             Counts {
                 passed: 13,
                 failed: 2,
+                not_possible: 0,
                 failures: vec!["machine::restarts".to_owned()],
             }
         );

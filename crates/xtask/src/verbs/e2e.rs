@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cluster::{self, Cluster};
 use crate::images::Packages;
-use crate::kind::{Content, Kind, NODES};
+use crate::kind::{self, Content, HTTP_PORT, Kind, NODES};
 use crate::leftovers::Reading;
 use crate::lock::Lock;
 use crate::platform::{self, Images};
@@ -155,6 +155,7 @@ impl E2e {
                     helm: HELM.path(repo),
                     helm3: HELM3.path(repo),
                     ingress: platform.ingress,
+                    lacks: kind::LACKS,
                 };
                 progress.test("scenarios", || play(repo, &target, &self.args));
             }
@@ -190,7 +191,8 @@ pub(crate) fn scenarios(repo: &Repo, images: &Images, args: &[OsString], progres
                 kubeconfig: cluster.kubeconfig(),
                 helm: programs.join("helm"),
                 helm3: programs.join("helm3"),
-                ingress: format!("{}:30080", cluster.node_ip()),
+                ingress: format!("{}:{HTTP_PORT}", cluster.node_ip()),
+                lacks: "",
             };
             play(repo, &target, args)
         });
@@ -218,6 +220,8 @@ struct Target {
     helm3: PathBuf,
     /// `ADDRESS:PORT` from this machine.
     ingress: String,
+    /// The scenarios' names of what they may find missing; every other step must pass.
+    lacks: &'static str,
 }
 
 fn play(repo: &Repo, target: &Target, args: &[OsString]) -> Result<Counts> {
@@ -238,6 +242,10 @@ fn play(repo: &Repo, target: &Target, args: &[OsString]) -> Result<Counts> {
         .arg("--helm3")
         .arg(&target.helm3)
         .args(["--ingress", &target.ingress])
+        .arg(match target.lacks {
+            "" => "--lacks".to_owned(),
+            lacks => format!("--lacks={lacks}"),
+        })
         .arg("--venv")
         .arg(repo.cache.join("e2e-venv"))
         .arg("--pictures")

@@ -16,7 +16,7 @@ use crate::{apt, machine, platform, progress};
 
 pub(crate) fn run(repo: &Repo, args: &[OsString]) -> Result<ExitCode> {
     let mut progress = Progress::start();
-    progress.step("machine", || machine::check(repo))?;
+    progress.step("machine", || machine::check_for_images(repo))?;
     progress.step("packages of the system", || {
         apt::install(repo, &[apt::CLUSTER, apt::TESTS])
     })?;

@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use crate::forge::matrix::{Breadth, matrix};
 use crate::forge::tell::Again;
-use crate::forge::{bump, chart, hand, offered, schedule, tell};
+use crate::forge::{bump, chart, hand, tell};
 use crate::progress;
 use crate::repo::Repo;
 use crate::tools::HELM;
@@ -60,8 +60,6 @@ pub(crate) enum Forge {
         #[arg(long, value_name = "TARGET")]
         to: String,
     },
-    /// Switches the scheduled workflows on again, before GitHub switches them off for want of commits
-    KeepAlive,
     /// Opens an issue with a link to this run, or comments on the one that is open
     Tell {
         /// The issue's title
@@ -73,12 +71,6 @@ pub(crate) enum Forge {
         /// Does nothing where there is an issue of the title, open or closed
         #[arg(long)]
         once: bool,
-    },
-    /// Prints the packages that the distribution offers a published image now, as apt in a container of it knows them
-    Offered {
-        /// The image by its digest
-        #[arg(long, value_name = "NAME@DIGEST")]
-        image: String,
     },
 }
 
@@ -96,11 +88,9 @@ impl Forge {
                 HELM.install(repo)?;
                 progress::say(&chart::push(repo, &HELM.path(repo), &packages, &to)?);
             }
-            Self::KeepAlive => schedule::keep_alive(repo)?,
             Self::Tell { title, text, once } => {
                 tell::tell(&title, &text, if once { Again::Never } else { Again::Comment })?;
             }
-            Self::Offered { image } => progress::say(&offered::offered(&image)?),
         }
         Ok(ExitCode::SUCCESS)
     }

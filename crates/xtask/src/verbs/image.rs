@@ -38,7 +38,7 @@ pub(crate) enum Image {
 pub(crate) fn run(repo: &Repo, what: Image) -> Result<ExitCode> {
     let mut progress = Progress::start();
     let set_up = |progress: &mut Progress| {
-        progress.step("machine", || machine::check(repo))?;
+        progress.step("machine", || machine::check_for_images(repo))?;
         progress.step("packages of the system", || {
             apt::install(repo, &[apt::CLUSTER, apt::TESTS])
         })

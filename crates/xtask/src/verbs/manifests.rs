@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::kind::NODES;
 use crate::progress::{Counts, Progress};
 use crate::repo::Repo;
 use crate::sh::cmd;
@@ -19,13 +20,8 @@ const CHART: &str = "charts/opennebula";
 
 #[derive(Debug, Args)]
 pub(crate) struct Manifests {
-    /// Releases of Kubernetes
-    #[arg(
-        long,
-        value_name = "X.Y",
-        value_delimiter = ',',
-        default_value = "1.32,1.33,1.34,1.35"
-    )]
+    /// Releases of Kubernetes, or `all` that the scenarios run on
+    #[arg(long, value_name = "X.Y", value_delimiter = ',', default_value = "all")]
     kubernetes: Vec<String>,
     /// Where the schemas are, in kubeconform's form; without it those of its own project, and of custom resources
     #[arg(long, value_name = "LOCATION")]
@@ -39,7 +35,13 @@ impl Manifests {
             progress.step(tool.name, || tool.install(repo))?;
         }
         let values = values(repo)?;
-        for kubernetes in &self.kubernetes {
+        let all = NODES.map(|(release, _)| release.to_owned());
+        let releases = if self.kubernetes == ["all"] {
+            &all[..]
+        } else {
+            &self.kubernetes
+        };
+        for kubernetes in releases {
             for file in &values {
                 let named = file.as_ref().map_or("the chart's own values", |(name, _)| name);
                 progress.test(&format!("Kubernetes {kubernetes}, {named}"), || {

@@ -16,7 +16,9 @@ pub(crate) fn run(repo: &Repo) -> Result<ExitCode> {
     progress.step("machine", || machine::check(repo))?;
     check::set_up(repo, &mut progress)?;
     check::statics(repo, &mut progress);
-    progress.test("tests of the crates and charts", || check::cargo_test(repo, &[]));
+    progress.test("tests of the crates and charts", || {
+        check::cargo_test(repo, &["--workspace"], &[])
+    });
     faults::all(repo, &[], &mut progress);
     image::contract(repo, &mut progress);
     image::reproduce(repo, &mut progress);

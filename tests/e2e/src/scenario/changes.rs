@@ -20,7 +20,7 @@ const SIZE: &str = "23Gi";
 const BALANCER: &str = "192.0.2.44";
 const MONITORD: &str = "opennebula-monitord";
 
-/// `helm rollback` brings the values of before into effect, and loses nothing.
+/// `helm rollback` brings the values of before into effect, and loses nothing; the next upgrade brings back what it took.
 pub(super) async fn rollback(world: &mut World, attribute: &str) -> Result<String> {
     let before = api::config(world, attribute).await?;
     let old = world.front_end().await?.metadata.uid;
@@ -29,13 +29,17 @@ pub(super) async fn rollback(world: &mut World, attribute: &str) -> Result<Strin
     world.all_ready().await?;
     let after = api::config(world, attribute).await?;
     ensure!(after != before, "{attribute} is {after} after the rollback too");
+    let old = world.front_end().await?.metadata.uid;
+    world.upgrade(&json!({})).await?;
+    world.successor(old.as_deref()).await?;
+    world.all_ready().await?;
     Ok(format!(
         "{attribute} {before} → {after}; {}",
         api::known(world).await?
     ))
 }
 
-/// A larger size in the values makes the claim larger, under the running pod. What the last rollback took back comes again.
+/// A larger size in the values makes the claim larger, under the running pod.
 pub(super) async fn grow(world: &mut World) -> Result<String> {
     world.upgrade(&json!({"persistence": {"size": SIZE}})).await?;
     let claim = until("the larger volume", Duration::from_mins(2), async || {

@@ -15,13 +15,13 @@ use tempfile::TempDir;
 use super::upgrade;
 use super::world::{CONTAINER, FRONT_END_POD, PASSWORD, World};
 use crate::browser::{Browser, Site};
+use crate::needs::GATEWAY;
 use crate::process::Call;
 use crate::wait::{Look, until};
 
 /// Where https of the cluster's controller is answered, beside its plain port.
 const TLS_PORT: u16 = 30443;
-/// Listeners of the cluster's Gateway (cluster/gateway.yaml), and the node's port of the one for XML-RPC.
-const GATEWAY: (&str, &str) = ("gateway", "kube-system");
+/// The node's port of the Gateway's listener for XML-RPC (cluster/ingress.yaml).
 const GATEWAY_API_PORT: u16 = 30633;
 const HOSTNAME: &str = "one.e2e.test";
 const ROUTE_HOSTNAME: &str = "route.e2e.test";
@@ -39,20 +39,8 @@ const LIMIT: Duration = Duration::from_mins(5);
 
 /// A certificate of its own for the hostname, and a browser that takes this one and no other.
 pub(super) async fn browser(world: &mut World) -> Result<String> {
-    let certificate = Certificate::make().await?;
-    certificate.install(world).await?;
-    world
-        .upgrade(&json!({"ingress": {"tls": {"enabled": true, "secretName": TLS_SECRET}}}))
-        .await?;
+    let certificate = Certificate::served(world).await?;
     let address = tls(world);
-    until("the page over TLS", Duration::from_secs(90), async || {
-        Ok(match certificate.curl(address, "/fireedge/sunstone", &[]).await {
-            Ok(page) if page.contains("<html") => Look::Seen(()),
-            Ok(page) => Look::NotYet(format!("{} bytes", page.len())),
-            Err(error) => Look::not_yet(error),
-        })
-    })
-    .await?;
     let key = certificate.public_key().await?;
     let site = Site {
         hostname: HOSTNAME,
@@ -95,7 +83,7 @@ async fn log_in(world: &World, browser: &Browser) -> Result<String> {
 
 /// A console's WebSocket and a large file come through the controller over TLS, and the file arrives whole.
 pub(super) async fn upload(world: &mut World) -> Result<String> {
-    let certificate = Certificate::read(world).await?;
+    let certificate = Certificate::served(world).await?;
     let address = tls(world);
     let session = certificate.login(world, address).await?;
 
@@ -233,6 +221,28 @@ struct Certificate {
 }
 
 impl Certificate {
+    /// The one with which the release is served over TLS; the first step that asks for it makes it so.
+    async fn served(world: &mut World) -> Result<Self> {
+        if let Ok(certificate) = Self::read(world).await {
+            return Ok(certificate);
+        }
+        let certificate = Self::make().await?;
+        certificate.install(world).await?;
+        world
+            .upgrade(&json!({"ingress": {"tls": {"enabled": true, "secretName": TLS_SECRET}}}))
+            .await?;
+        let address = tls(world);
+        until("the page over TLS", Duration::from_secs(90), async || {
+            Ok(match certificate.curl(address, "/fireedge/sunstone", &[]).await {
+                Ok(page) if page.contains("<html") => Look::Seen(()),
+                Ok(page) => Look::NotYet(format!("{} bytes", page.len())),
+                Err(error) => Look::not_yet(error),
+            })
+        })
+        .await?;
+        Ok(certificate)
+    }
+
     async fn make() -> Result<Self> {
         let made = Self {
             folder: tempfile::tempdir()?,
