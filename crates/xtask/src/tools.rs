@@ -25,6 +25,8 @@ pub(crate) enum Registry {
     PyPi(&'static str),
     /// A package of this path in a Go module, compiled here.
     Go(&'static str),
+    /// The same with Go's experiment jsonv2, as its own releases are made.
+    GoJsonV2(&'static str),
     /// A crate of the program's name, compiled here.
     Crates,
 }
@@ -81,6 +83,12 @@ pub(crate) const CRANE: Tool = Tool {
     version: "0.22.1",
     registry: Registry::Go("github.com/google/go-containerregistry/cmd/crane"),
 };
+/// Vulnerabilities in images. Compiles for many minutes.
+pub(crate) const TRIVY: Tool = Tool {
+    name: "trivy",
+    version: "0.74.0",
+    registry: Registry::GoJsonV2("github.com/aquasecurity/trivy/cmd/trivy"),
+};
 /// Kubernetes in Docker.
 pub(crate) const KIND: Tool = Tool {
     name: "kind",
@@ -119,7 +127,12 @@ impl Tool {
                     ])
                     .run(&log)?;
             }
-            Registry::Go(package) => {
+            Registry::Go(package) | Registry::GoJsonV2(package) => {
+                let experiment = if matches!(registry, Registry::GoJsonV2(_)) {
+                    "jsonv2"
+                } else {
+                    ""
+                };
                 let Some(go) = which("go") else {
                     bail!("{name} is compiled, and there is no Go: install it from https://go.dev/dl")
                 };
@@ -127,6 +140,7 @@ impl Tool {
                     .args(["install", &format!("{package}@v{version}")])
                     .env("GOBIN", folder.join("bin"))
                     .env("GOTOOLCHAIN", TOOLCHAIN)
+                    .env("GOEXPERIMENT", experiment)
                     .run(&log)?;
             }
             Registry::Crates => cmd("cargo")
@@ -165,6 +179,15 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn the_gate_of_a_release_is_the_trivy_that_is_proven() {
+        let asked = format!("version: v{}\n", TRIVY.version);
+        assert!(
+            include_str!("../../../.github/workflows/image-line.yml").contains(&asked),
+            "{asked}"
+        );
+    }
 
     #[test]
     fn both_releases_of_helm_are_those_that_the_cluster_s_module_compiles() {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{File, Understands};
 
 /// What is called beside xtask, and why it is no verb.
-const TOOLS: [(&str, &str); 2] = [
+const TOOLS: [(&str, &str); 3] = [
     (
         "cosign",
         "signs with the identity of the run, and checks the signature: one call each",
@@ -16,6 +16,10 @@ const TOOLS: [(&str, &str); 2] = [
     (
         "gh",
         "verifies an attestation by the rules that GitHub documents: one call",
+    ),
+    (
+        "trivy",
+        "judges an image by image/trivy.yaml, and writes what it saw in another format: one call each",
     ),
 ];
 /// `make` targets, each of which is one verb of the same name.
