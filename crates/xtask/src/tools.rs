@@ -41,6 +41,12 @@ pub(crate) const CARGO_DENY: Tool = Tool {
     version: "0.20.2",
     registry: Registry::Crates,
 };
+/// Writes the list of crates into a binary. `image/Dockerfile` has the same version.
+pub(crate) const CARGO_AUDITABLE: Tool = Tool {
+    name: "cargo-auditable",
+    version: "0.7.7",
+    registry: Registry::Crates,
+};
 /// Dockerfiles.
 pub(crate) const HADOLINT: Tool = Tool {
     name: "hadolint",
@@ -179,6 +185,15 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn onepod_is_built_by_the_same_cargo_auditable_everywhere() {
+        let asked = format!("cargo-auditable@{}\n", CARGO_AUDITABLE.version);
+        assert!(
+            include_str!("../../../image/Dockerfile").contains(&asked),
+            "{asked}"
+        );
+    }
 
     #[test]
     fn the_gate_of_a_release_is_the_trivy_that_is_proven() {
