@@ -4,6 +4,7 @@
 
 mod database;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -102,7 +103,7 @@ fn image(repo: &Repo, dir: &Path, deb: &str, plant: Option<(&str, &str)>) -> Res
     let mut sums = fs::read_to_string(root.join("DEBIAN/md5sums"))?;
     if let Some((path, content)) = plant {
         write(&root.join(path), content)?;
-        sums.push_str(&format!("d41d8cd98f00b204e9800998ecf8427e  {path}\n"));
+        writeln!(sums, "d41d8cd98f00b204e9800998ecf8427e  {path}")?;
     }
     write(&root.join("var/lib/dpkg/info/opennebula.md5sums"), &sums)?;
     write(
