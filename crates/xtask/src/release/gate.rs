@@ -110,7 +110,10 @@ fn image(repo: &Repo, dir: &Path, deb: &str, plant: Option<(&str, &str)>) -> Res
         &root.join("var/lib/dpkg/status"),
         &format!("Status: install ok installed\n{control}"),
     )?;
-    write(&root.join("etc/os-release"), "ID=ubuntu\nVERSION_ID=\"24.04\"\n")?;
+    write(
+        &root.join("etc/lsb-release"),
+        "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=24.04\n",
+    )?;
     let (layer, image) = (dir.join("layer.tar"), dir.join("image.tar"));
     cmd("tar")
         .arg("-cf")
