@@ -6,12 +6,10 @@
 # "opennebula"), ONE_PINS (exact versions, "NAME=VERSION …", of packages that are known; may be empty), SOURCE_DATE_EPOCH
 # (seconds; what would carry the time of the build carries this one). Takes the repository's key from /mnt/key, and of the keys
 # in it only the one of ONE_REPOSITORY_FINGERPRINT, unless that is empty. Fails when a package of another version arrives.
-# Changes no file of a package; moves, copies, deletes and links whole ones only.
+# Changes no file of a package; moves, copies and deletes whole ones only.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH
 [[ ! -e /run/secrets/apt ]] || export APT_CONFIG=/run/secrets/apt
-# The C library of the oldest systems for hypervisors, AlmaLinux 9 and RHEL 9: programs in the remotes are copied to them.
-oldest_glibc=2.34
 
 die() { echo "install.sh: $*" >&2; exit 1; }
 # listed KIND: the lines of that kind in `packages`, as NAME REASON.
@@ -81,17 +79,6 @@ for package in "${versioned[@]}"; do
   [[ $(upstream "$version") == "$ONE_VERSION" ]] || die "$package $version was installed, but ONE_VERSION asks for $ONE_VERSION"
 done
 [[ $(id -u oneadmin):$(id -g oneadmin) == 9869:9869 ]] || die "a package changed the uid or the group of oneadmin"
-
-while read -r path by _; do
-  [[ -e $path || -L $path ]] || continue
-  by=${by%:}
-  newest=$(grep --only-matching --text 'GLIBC_2\.[0-9]*' "$by" | sed s/GLIBC_// | sort --unique --version-sort | tail -n 1)
-  if [[ $(printf '%s\n' "${newest:-0}" "$oldest_glibc" | sort --version-sort | tail -n 1) != "$oldest_glibc" ]]; then
-    echo "$path: stays, because $by needs glibc $newest, and the hypervisors' oldest is $oldest_glibc"
-    continue
-  fi
-  ln --symbolic --force "$by" "$path"
-done < <(listed replace)
 
 # The volume is mounted on /var/lib/one, and a writable folder on /etc/one: what the packages put there is kept
 # beside onepod, and every start copies from it.

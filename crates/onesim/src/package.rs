@@ -1,7 +1,7 @@
 //! `onesim package --release X.Y.Z --out DIR`: the simulated software as .debs in a signed apt repository.
 //!
 //! Names, paths, users and commands are the vendor's as far as they are known; contents are ours. The
-//! signing key is made for this repository and thrown away. Needs dpkg-deb, gpg and gzip.
+//! signing key is made for this repository and thrown away. Needs dpkg-deb, md5sum, gpg and gzip.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -97,7 +97,10 @@ pub(crate) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Failed {
 }
 
 /// Runs a program to its end; its output, or what it said on stderr.
-#[expect(clippy::disallowed_methods, reason = "packaging runs dpkg-deb, gpg and gzip")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "packaging runs dpkg-deb, md5sum, gpg and gzip"
+)]
 pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>, Failed> {
     let name = command.get_program().to_string_lossy().into_owned();
     let done = command

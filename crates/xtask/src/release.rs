@@ -1,7 +1,7 @@
-//! What a release is made of: the vendor's signed indexes and what they change in `versions.json`, the scan of an image,
-//! and which tags the images of a registry get.
+//! What a release is made of: the vendor's signed indexes and what they change in `versions.json`, the vulnerabilities that
+//! are accepted, and which tags the images of a registry get.
 //!
-//! `repository` and `unpack` run programs; `promote` asks a registry and sets its tags; all else decides and shows, and
+//! `repository`, `unpack` and `gate` run programs; `promote` asks a registry and sets its tags; all else decides and shows, and
 //! touches nothing. No verb is in here: those are in `verbs/release`.
 
 pub(crate) mod changed;
@@ -17,7 +17,6 @@ mod plan;
 pub(crate) mod promote;
 pub(crate) mod report;
 mod repository;
-pub(crate) mod scan;
 mod table;
 pub(crate) mod tags;
 pub(crate) mod unpack;

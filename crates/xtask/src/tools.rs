@@ -25,6 +25,8 @@ pub(crate) enum Registry {
     PyPi(&'static str),
     /// A package of this path in a Go module, compiled here.
     Go(&'static str),
+    /// The same with Go's experiment jsonv2, as its own releases are made.
+    GoJsonV2(&'static str),
     /// A crate of the program's name, compiled here.
     Crates,
 }
@@ -37,6 +39,12 @@ pub(crate) const TOOLCHAIN: &str = "go1.26.8";
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
     version: "0.20.2",
+    registry: Registry::Crates,
+};
+/// Writes the list of crates into a binary. `image/Dockerfile` has the same version.
+pub(crate) const CARGO_AUDITABLE: Tool = Tool {
+    name: "cargo-auditable",
+    version: "0.7.7",
     registry: Registry::Crates,
 };
 /// Dockerfiles.
@@ -81,6 +89,12 @@ pub(crate) const CRANE: Tool = Tool {
     version: "0.22.1",
     registry: Registry::Go("github.com/google/go-containerregistry/cmd/crane"),
 };
+/// Vulnerabilities in images. Compiles for many minutes.
+pub(crate) const TRIVY: Tool = Tool {
+    name: "trivy",
+    version: "0.74.0",
+    registry: Registry::GoJsonV2("github.com/aquasecurity/trivy/cmd/trivy"),
+};
 /// Kubernetes in Docker.
 pub(crate) const KIND: Tool = Tool {
     name: "kind",
@@ -119,7 +133,12 @@ impl Tool {
                     ])
                     .run(&log)?;
             }
-            Registry::Go(package) => {
+            Registry::Go(package) | Registry::GoJsonV2(package) => {
+                let experiment = if matches!(registry, Registry::GoJsonV2(_)) {
+                    "jsonv2"
+                } else {
+                    ""
+                };
                 let Some(go) = which("go") else {
                     bail!("{name} is compiled, and there is no Go: install it from https://go.dev/dl")
                 };
@@ -127,6 +146,7 @@ impl Tool {
                     .args(["install", &format!("{package}@v{version}")])
                     .env("GOBIN", folder.join("bin"))
                     .env("GOTOOLCHAIN", TOOLCHAIN)
+                    .env("GOEXPERIMENT", experiment)
                     .run(&log)?;
             }
             Registry::Crates => cmd("cargo")
@@ -165,6 +185,24 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn onepod_is_built_by_the_same_cargo_auditable_everywhere() {
+        let asked = format!("cargo-auditable@{}\n", CARGO_AUDITABLE.version);
+        assert!(
+            include_str!("../../../image/Dockerfile").contains(&asked),
+            "{asked}"
+        );
+    }
+
+    #[test]
+    fn the_gate_of_a_release_is_the_trivy_that_is_proven() {
+        let asked = format!("version: v{}\n", TRIVY.version);
+        assert!(
+            include_str!("../../../.github/workflows/image-line.yml").contains(&asked),
+            "{asked}"
+        );
+    }
 
     #[test]
     fn both_releases_of_helm_are_those_that_the_cluster_s_module_compiles() {

@@ -18,8 +18,9 @@ pub(crate) struct File {
 /// Parses the words of a verb: what is wrong with them, or the words of the verb that it runs (empty where it runs none).
 pub(crate) type Parse<'a> = &'a dyn Fn(&[String]) -> Result<Vec<String>, String>;
 
-/// What a `run:` may call beside `cargo xtask`: programs that sign, verify and query with the identity of the run.
-const PROGRAMS: [&str; 2] = ["cosign", "gh"];
+/// What a `run:` may call beside `cargo xtask`: programs that sign, verify and query with the identity of the run, and the
+/// scanner, whose configuration is `image/trivy.yaml`.
+const PROGRAMS: [&str; 3] = ["cosign", "gh", "trivy"];
 /// How a command becomes root, which chroots and namespaces need, and keeps its user's tools.
 const SUDO: [&str; 5] = ["sudo", "--preserve-env", "env", "PATH=path", "HOME=home"];
 /// What makes a script more than one call.

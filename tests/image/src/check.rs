@@ -2,14 +2,12 @@
 
 mod configuration;
 mod from_nothing;
-mod glibc;
 mod healthcheck;
 mod left_out;
 mod migrators;
 mod packages;
 mod ports;
 mod privileges;
-mod restic;
 mod sockets;
 mod written_paths;
 
@@ -113,11 +111,6 @@ pub(crate) const ALL: &[Check] = &[
         name: "arbitrary-uid",
         expected: "the same from nothing as a user that is not the image's, in the group root, and the user has a name",
         run: Run::Started(SOMEBODY, from_nothing::as_somebody),
-    },
-    Check {
-        name: "restic",
-        expected: "the distribution's restic is with the drivers, runs on older hosts, and does what the backup driver asks, here and over sftp",
-        run: Run::Started(Identity::ONEADMIN, restic::run),
     },
 ];
 

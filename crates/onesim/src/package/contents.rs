@@ -475,8 +475,10 @@ impl Package {
         let control = tree.join("DEBIAN");
         fs::create_dir_all(&control).map_err(at(&control))?;
         let mut conffiles = String::new();
+        let mut files = Vec::new();
         for (path, item) in &self.items {
-            let file = tree.join(path.trim_start_matches('/'));
+            let relative = path.trim_start_matches('/');
+            let file = tree.join(relative);
             if let Some(parent) = file.parent() {
                 fs::create_dir_all(parent).map_err(at(parent))?;
             }
@@ -490,10 +492,16 @@ impl Package {
             if path.starts_with("/etc/") && !matches!(item, Item::Directory) {
                 conffiles.push_str(path);
                 conffiles.push('\n');
+            } else if matches!(item, Item::Text(..) | Item::Owned(..)) {
+                files.push(relative);
             }
         }
+        if !files.is_empty() {
+            let sums = output(Command::new("md5sum").args(&files).current_dir(&tree))?;
+            write(&control.join("md5sums"), &sums, 0o644)?;
+        }
         let description = format!(
-            "Package: {}\nVersion: {release}-1\nArchitecture: {}\nMaintainer: opennebula-kubernetes <noreply@example.invalid>\n\
+            "Package: {}\nVersion: {release}-1\nArchitecture: {}\nMaintainer: OpenNebula Team <contact@opennebula.io>\n\
              Section: admin\nPriority: optional\nDepends: {}\nDescription: {}\n It stands in for the vendor's package of this name, for tests and offline machines.\n",
             self.name,
             architecture(),

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::repo::Repo;
-use crate::sh::cmd;
+use crate::sh::{Cmd, cmd};
+use crate::tools::CARGO_AUDITABLE;
 
-/// Compiles onepod as the image has it; the path of the binary.
+/// Compiles onepod as the image has it, with the list of its crates for scanners; the path of the binary.
 pub(crate) fn onepod(repo: &Repo) -> Result<PathBuf> {
+    CARGO_AUDITABLE.install(repo)?;
     compile(
         repo,
+        cmd(CARGO_AUDITABLE.path(repo)).arg("auditable"),
         &["--profile", "image", "--package", "onepod"],
         "image/onepod",
     )
@@ -20,12 +23,12 @@ pub(crate) fn onepod(repo: &Repo) -> Result<PathBuf> {
 
 /// Compiles the simulator, which also makes its own packages; the path of the binary.
 pub(crate) fn simulator(repo: &Repo) -> Result<PathBuf> {
-    compile(repo, &["--package", "onesim"], "debug/onesim")
+    compile(repo, cmd("cargo"), &["--package", "onesim"], "debug/onesim")
 }
 
-fn compile(repo: &Repo, args: &[&str], binary: &str) -> Result<PathBuf> {
+fn compile(repo: &Repo, cargo: Cmd, args: &[&str], binary: &str) -> Result<PathBuf> {
     let name = args.last().unwrap_or(&"cargo");
-    cmd("cargo")
+    cargo
         .args(["build", "--locked"])
         .args(args)
         .dir(&repo.root)

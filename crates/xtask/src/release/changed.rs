@@ -1,5 +1,5 @@
 //! Whether a new build of a release is worth publishing: its packages or the gate's verdict differ from those of the
-//! published build. Reads two reports of `release gate`, in Trivy's JSON. Pure.
+//! published build. Reads two reports of Trivy's by `image/trivy.yaml`, in JSON. Pure.
 
 use std::collections::BTreeMap;
 

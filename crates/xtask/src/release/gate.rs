@@ -1,269 +1,158 @@
-//! Whether the scan of a digest lets it through: every CRITICAL and HIGH stops it, unless an entry that is valid on the
-//! day covers it by vulnerability and path. Pure.
-//!
-//! One without a fix stops it too: that nobody has mended it makes it no smaller, and an entry with a reason and a last
-//! day is the way past, so that somebody has looked at it and will look again.
+//! Proves that the release's gate, Trivy by `image/trivy.yaml`, sees libraries in the vendor's packages: plants them in a
+//! package of the simulator, which has the vendor's maintainer and a list of its files. What judges an image is not here:
+//! that is Trivy's configuration alone.
 
+mod database;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
 use jiff::civil::Date;
 
-use super::ignores::Ignore;
-use super::markdown;
-use super::scan::{Finding, Scan};
+use super::ignores::{Ignores, propose};
+use crate::images::simulator;
+use crate::repo::Repo;
+use crate::sh::{Cmd, cmd};
+use crate::tools::{CRANE, TRIVY};
 
-/// What became of a scan.
-#[derive(Debug)]
-pub(crate) struct Judged<'a> {
-    findings: Vec<(&'a Finding, Verdict<'a>)>,
-    /// Entries for nothing that was found.
-    unused: Vec<&'a Ignore>,
-    on: Date,
-}
+/// Trivy's exit status for an image that it stops, by `image/trivy.yaml`; that of its errors is 1.
+const STOPPED: i32 = 3;
+/// What Trivy reads of a gem and of a node module.
+const PLANTS: [(&str, &str); 2] = [
+    (
+        "usr/share/one/gems-dist/specifications/planted-1.0.0.gemspec",
+        "Gem::Specification.new do |s|\n  s.name = \"planted\".freeze\n  s.version = \"1.0.0\"\nend\n",
+    ),
+    (
+        "usr/lib/one/fireedge/node_modules/planted/package.json",
+        "{\"name\": \"planted\", \"version\": \"1.0.0\"}\n",
+    ),
+];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict<'a> {
-    Stops,
-    Accepted(&'a Ignore),
-    /// An entry is for it, and covers nothing on this day.
-    NotCovered(&'a Ignore),
-}
-
-/// Judges every CRITICAL and HIGH of the scan.
-pub(crate) fn judge<'a>(scan: &'a Scan, ignores: &'a [Ignore], on: Date) -> Judged<'a> {
-    let findings = scan
-        .stopping()
-        .map(|finding| {
-            let entry = ignores
-                .iter()
-                .find(|ignore| ignore.is_for(&finding.id, &finding.path));
-            let verdict = match entry {
-                None => Verdict::Stops,
-                Some(ignore) if ignore.faults(on).is_empty() => Verdict::Accepted(ignore),
-                Some(ignore) => Verdict::NotCovered(ignore),
-            };
-            (finding, verdict)
-        })
-        .collect();
-    let matches = |ignore: &Ignore| {
-        let mut all = scan.findings.iter();
-        all.any(|finding| ignore.is_for(&finding.id, &finding.path))
+/// Fails unless a planted library stops an image, and an image without it, or with an accepted one, passes. Returns what it
+/// saw.
+pub(crate) fn prove(repo: &Repo, today: Date) -> Result<Vec<String>> {
+    TRIVY.install(repo)?;
+    CRANE.install(repo)?;
+    fs::create_dir_all(&repo.state).context(".state")?;
+    let dir = tempfile::tempdir_in(&repo.state).context(".state")?;
+    let dir = dir.path();
+    database::write(&dir.join("cache/db"))?;
+    cmd(simulator(repo)?)
+        .args(["package", "--release", &repo.release, "--out"])
+        .arg(dir.join("packages"))
+        .run(&log(repo))?;
+    let deb = cmd("find").arg(dir).args(["-name", "opennebula_*.deb"]).read()?;
+    let mut seen = Vec::new();
+    let mut expect = |what: &str, image: &Path, more: &[&str], expected: i32| -> Result<()> {
+        let status = trivy(repo, dir, image).args(more).logged(&log(repo))?.code();
+        let told = log(repo);
+        ensure!(
+            status == Some(expected),
+            "{what}: trivy exited with {status:?}, must be {expected}: {}",
+            told.display()
+        );
+        seen.push(format!("{what}: {expected}"));
+        Ok(())
     };
-    Judged {
-        findings,
-        unused: ignores.iter().filter(|ignore| !matches(ignore)).collect(),
-        on,
+    expect("nothing planted", &image(repo, dir, &deb, None)?, &[], 0)?;
+    for plant in PLANTS {
+        let (path, image) = (plant.0, image(repo, dir, &deb, Some(plant))?);
+        expect(path, &image, &[], STOPPED)?;
+        // This is what the configuration is for: when it fails, Trivy knows the vendor.
+        let blind = ["--skip-files", "none"];
+        expect(
+            &format!("{path}, with the package's list of files"),
+            &image,
+            &blind,
+            0,
+        )?;
+        let file = accepted(repo, dir, &image, today)?;
+        expect(&format!("{path}, accepted"), &image, &["--ignorefile", &file], 0)?;
     }
+    Ok(seen)
 }
 
-impl Judged<'_> {
-    /// Whether the image may be released.
-    pub(crate) fn passes(&self) -> bool {
-        self.stopping() == 0
-    }
-
-    fn stopping(&self) -> usize {
-        let stops = |verdict: &Verdict<'_>| !matches!(verdict, Verdict::Accepted(_));
-        self.findings.iter().filter(|(_, verdict)| stops(verdict)).count()
-    }
-
-    /// A table and sentences, in Markdown, without the last line's end.
-    pub(crate) fn report(&self) -> String {
-        let mut parts = Vec::new();
-        if !self.findings.is_empty() {
-            let rows: Vec<[String; 7]> = self
-                .findings
-                .iter()
-                .map(|(finding, verdict)| row(finding, *verdict))
-                .collect();
-            let titles = [
-                "verdict",
-                "vulnerability",
-                "severity",
-                "package",
-                "installed",
-                "fixed in",
-                "path",
-            ];
-            parts.push(markdown::table(titles, &rows));
-        }
-        let mut remarks = Vec::new();
-        for (_, verdict) in &self.findings {
-            if let Verdict::NotCovered(ignore) = verdict {
-                let faults = ignore.faults(self.on);
-                remarks.extend(
-                    faults
-                        .iter()
-                        .map(|fault| format!("- {} at {} {fault}.", ignore.id, ignore.path)),
-                );
-            }
-        }
-        for ignore in &self.unused {
-            remarks.push(format!(
-                "- {} at {} is accepted until {}, and this image does not have it: take the entry out once no image of any \
-                 release line has it.",
-                ignore.id, ignore.path, ignore.expires
-            ));
-        }
-        if !remarks.is_empty() {
-            remarks.dedup();
-            parts.push(remarks.join("\n"));
-        }
-        parts.push(match (self.stopping(), self.findings.len()) {
-            (0, 0) => "No CRITICAL or HIGH vulnerability: the image passes.".to_owned(),
-            (0, all) => format!("All {all} CRITICAL and HIGH vulnerabilities are accepted: the image passes."),
-            (stopping, all) => format!(
-                "**{stopping} of {all} CRITICAL and HIGH vulnerabilities stop this image.** Where there is a fix, build again with \
-                 it; where there is none and it cannot be used against this image, accept it in image/vulnerabilities.toml \
-                 with its path, a reason and a last day."
-            ),
-        });
-        parts.join("\n\n")
-    }
+fn log(repo: &Repo) -> PathBuf {
+    repo.logs().join("gate.log")
 }
 
-fn row(finding: &Finding, verdict: Verdict<'_>) -> [String; 7] {
-    [
-        match verdict {
-            Verdict::Stops => "**stops**".to_owned(),
-            Verdict::Accepted(ignore) => format!("accepted until {}", ignore.expires),
-            Verdict::NotCovered(_) => "**stops**, its entry covers nothing".to_owned(),
-        },
-        finding.id.clone(),
-        finding.severity.0.to_string(),
-        finding.package.clone(),
-        finding.installed.clone(),
-        finding.fixed.clone().unwrap_or_else(|| "no fix yet".to_owned()),
-        markdown::code(&finding.path),
-    ]
+fn trivy(repo: &Repo, dir: &Path, image: &Path) -> Cmd {
+    let offline =
+        "--skip-db-update --skip-java-db-update --offline-scan --skip-version-check --disable-telemetry";
+    cmd(TRIVY.path(repo))
+        .args(["image", "--config", "image/trivy.yaml", "--input"])
+        .arg(image)
+        .args(offline.split(' '))
+        .arg("--cache-dir")
+        .arg(dir.join("cache"))
+        .dir(&repo.root)
 }
 
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-
-    use super::super::ignores::parse;
-    use super::super::scan::tests::{report, vulnerability};
-    use super::*;
-
-    fn scan() -> Scan {
-        let report = report(
-            &[
-                vulnerability(
-                    "CVE-2026-1",
-                    "HIGH",
-                    "libssl3t64",
-                    "3.0.13-0ubuntu3.5",
-                    "3.0.13-0ubuntu3.6",
-                ),
-                vulnerability("CVE-2026-2", "CRITICAL", "libc6", "2.39-0ubuntu8.6", ""),
-                vulnerability(
-                    "CVE-2026-3",
-                    "MEDIUM",
-                    "bash",
-                    "5.2.21-2ubuntu4",
-                    "5.2.21-2ubuntu5",
-                ),
-            ],
-            &[
-                (
-                    "usr/share/one/gems/rexml-3.2.5.gemspec",
-                    vulnerability("CVE-2026-4", "HIGH", "rexml", "3.2.5", "3.2.7"),
-                ),
-                (
-                    "usr/share/one/other/rexml-3.2.5.gemspec",
-                    vulnerability("CVE-2026-4", "HIGH", "rexml", "3.2.5", "3.2.7"),
-                ),
-            ],
-            &[],
-        );
-        Scan::parse(&report.to_string()).unwrap()
+/// An image of Ubuntu with one package, in which a file may be planted.
+fn image(repo: &Repo, dir: &Path, deb: &str, plant: Option<(&str, &str)>) -> Result<PathBuf> {
+    let root = tempfile::tempdir_in(dir)?;
+    let root = root.path();
+    cmd("dpkg-deb")
+        .args(["--raw-extract", deb])
+        .arg(root)
+        .run(&log(repo))?;
+    let control = fs::read_to_string(root.join("DEBIAN/control"))?;
+    let mut sums = fs::read_to_string(root.join("DEBIAN/md5sums"))?;
+    if let Some((path, content)) = plant {
+        write(&root.join(path), content)?;
+        writeln!(sums, "d41d8cd98f00b204e9800998ecf8427e  {path}")?;
     }
+    write(&root.join("var/lib/dpkg/info/opennebula.md5sums"), &sums)?;
+    write(
+        &root.join("var/lib/dpkg/status"),
+        &format!("Status: install ok installed\n{control}"),
+    )?;
+    write(
+        &root.join("etc/lsb-release"),
+        "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=24.04\n",
+    )?;
+    let (layer, image) = (dir.join("layer.tar"), dir.join("image.tar"));
+    cmd("tar")
+        .arg("-cf")
+        .arg(&layer)
+        .arg("-C")
+        .arg(root)
+        .arg(".")
+        .run(&log(repo))?;
+    cmd(CRANE.path(repo))
+        .args([
+            "append",
+            "--new_tag",
+            "example.org/opennebula:planted",
+            "--new_layer",
+        ])
+        .arg(&layer)
+        .arg("--output")
+        .arg(&image)
+        .run(&log(repo))?;
+    Ok(image)
+}
 
-    fn entry(id: &str, path: &str, expires: &str) -> String {
-        format!(
-            "[[accepted]]\nid = \"{id}\"\npath = \"{path}\"\nreason = \"The parser never sees what a stranger sent\"\nexpires = {expires}\n"
-        )
-    }
+/// An ignore file for what Trivy finds, as `release ignores` proposes it and a person completes it.
+fn accepted(repo: &Repo, dir: &Path, image: &Path, today: Date) -> Result<String> {
+    let report = dir.join("trivy.json");
+    trivy(repo, dir, image)
+        .args(["--exit-code", "0", "--format", "json", "--output"])
+        .arg(&report)
+        .run(&log(repo))?;
+    let (entries, _) = propose(&fs::read_to_string(&report)?, today)?;
+    let entries = entries.replace("\"\"", "The planted library is never loaded by anything");
+    let faults = Ignores::parse(&entries)?.faults(today);
+    ensure!(faults.is_empty(), "{faults:?}");
+    let file = dir.join("accepted.yaml");
+    write(&file, &entries)?;
+    Ok(file.display().to_string())
+}
 
-    fn judged(entries: &[String]) -> String {
-        let (scan, ignores) = (scan(), parse(&entries.concat()).unwrap());
-        let judged = judge(&scan, &ignores, "2026-12-01".parse().unwrap());
-        format!("{}\n\npasses: {}", judged.report(), judged.passes())
-    }
-
-    #[test]
-    fn critical_and_high_stop_with_and_without_a_fix() {
-        assert_snapshot!(judged(&[]), @"
-        | verdict   | vulnerability | severity | package    | installed         | fixed in          | path                                      |
-        | --------- | ------------- | -------- | ---------- | ----------------- | ----------------- | ----------------------------------------- |
-        | **stops** | CVE-2026-2    | CRITICAL | libc6      | 2.39-0ubuntu8.6   | no fix yet        | `libc6`                                   |
-        | **stops** | CVE-2026-1    | HIGH     | libssl3t64 | 3.0.13-0ubuntu3.5 | 3.0.13-0ubuntu3.6 | `libssl3t64`                              |
-        | **stops** | CVE-2026-4    | HIGH     | rexml      | 3.2.5             | 3.2.7             | `usr/share/one/gems/rexml-3.2.5.gemspec`  |
-        | **stops** | CVE-2026-4    | HIGH     | rexml      | 3.2.5             | 3.2.7             | `usr/share/one/other/rexml-3.2.5.gemspec` |
-
-        **4 of 4 CRITICAL and HIGH vulnerabilities stop this image.** Where there is a fix, build again with it; where there is none and it cannot be used against this image, accept it in image/vulnerabilities.toml with its path, a reason and a last day.
-
-        passes: false
-        ");
-    }
-
-    #[test]
-    fn an_entry_covers_one_vulnerability_at_one_path_until_its_day() {
-        assert_snapshot!(judged(&[
-            entry("CVE-2026-1", "libssl3t64", "2026-12-01"),
-            entry("CVE-2026-2", "libc6", "2026-11-30"),
-            entry("CVE-2026-4", "usr/share/one/gems/rexml-3.2.5.gemspec", "2026-12-31"),
-            entry("CVE-2026-4", "usr/share/one/gems/rexml-3.2.6.gemspec", "2026-12-31"),
-            entry("CVE-2026-9", "libc6", "2026-12-31"),
-        ]), @"
-        | verdict                             | vulnerability | severity | package    | installed         | fixed in          | path                                      |
-        | ----------------------------------- | ------------- | -------- | ---------- | ----------------- | ----------------- | ----------------------------------------- |
-        | **stops**, its entry covers nothing | CVE-2026-2    | CRITICAL | libc6      | 2.39-0ubuntu8.6   | no fix yet        | `libc6`                                   |
-        | accepted until 2026-12-01           | CVE-2026-1    | HIGH     | libssl3t64 | 3.0.13-0ubuntu3.5 | 3.0.13-0ubuntu3.6 | `libssl3t64`                              |
-        | accepted until 2026-12-31           | CVE-2026-4    | HIGH     | rexml      | 3.2.5             | 3.2.7             | `usr/share/one/gems/rexml-3.2.5.gemspec`  |
-        | **stops**                           | CVE-2026-4    | HIGH     | rexml      | 3.2.5             | 3.2.7             | `usr/share/one/other/rexml-3.2.5.gemspec` |
-
-        - CVE-2026-2 at libc6 expired after 2026-11-30: look whether a fix is there, and update the package; if there is none, give a new date and say in the reason what was looked at.
-        - CVE-2026-4 at usr/share/one/gems/rexml-3.2.6.gemspec is accepted until 2026-12-31, and this image does not have it: take the entry out once no image of any release line has it.
-        - CVE-2026-9 at libc6 is accepted until 2026-12-31, and this image does not have it: take the entry out once no image of any release line has it.
-
-        **2 of 4 CRITICAL and HIGH vulnerabilities stop this image.** Where there is a fix, build again with it; where there is none and it cannot be used against this image, accept it in image/vulnerabilities.toml with its path, a reason and a last day.
-
-        passes: false
-        ");
-    }
-
-    #[test]
-    fn all_covered_passes() {
-        let said = judged(&[
-            entry("CVE-2026-1", "libssl3t64", "2026-12-31"),
-            entry("CVE-2026-2", "libc6", "2026-12-31"),
-            entry(
-                "CVE-2026-4",
-                "usr/share/one/gems/rexml-3.2.5.gemspec",
-                "2026-12-31",
-            ),
-            entry(
-                "CVE-2026-4",
-                "usr/share/one/other/rexml-3.2.5.gemspec",
-                "2026-12-31",
-            ),
-        ]);
-        assert!(
-            said.ends_with(
-                "All 4 CRITICAL and HIGH vulnerabilities are accepted: the image passes.\n\npasses: true"
-            ),
-            "{said}"
-        );
-    }
-
-    #[test]
-    fn a_clean_image_passes() {
-        let scan = Scan::parse(&report(&[], &[], &[]).to_string()).unwrap();
-        let judged = judge(&scan, &[], "2026-12-01".parse().unwrap());
-        assert!(judged.passes());
-        assert_eq!(
-            judged.report(),
-            "No CRITICAL or HIGH vulnerability: the image passes."
-        );
-    }
+fn write(file: &Path, content: &str) -> Result<()> {
+    fs::create_dir_all(file.parent().context("a file without a directory")?)?;
+    fs::write(file, content).with_context(|| file.display().to_string())
 }

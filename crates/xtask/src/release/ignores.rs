@@ -1,366 +1,360 @@
-//! The vulnerabilities that are accepted for a while: reads `image/vulnerabilities.toml` and judges each entry. Pure:
-//! the day is told by the caller.
-//!
-//! Two kinds of mistakes. What the file's form is not (a key that is unknown, missing or of another type; the same
-//! vulnerability at the same path twice) makes it unreadable, and all of it is told at once. An entry that is expired,
-//! that lasts too long or whose reason says nothing is readable, and covers nothing.
+//! The vulnerabilities that are accepted for a while, in Trivy's own file: which entries the release allows, proposals from
+//! a report, and the `OpenVEX` document for users. Pure: the caller tells the day.
 
-use std::collections::BTreeSet;
-use std::fmt::{self, Display, Formatter};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use jiff::civil::Date;
-use toml::{Table, Value};
+use jiff::{Span, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::markdown;
+/// Days that an entry may last, so that somebody looks at it again.
+const MAX_DAYS: i32 = 180;
+/// Different words that a statement has at least.
+const MIN_WORDS: usize = 5;
+/// Where files of the vendor's packages lie in an image: what is in them only the vendor can fix.
+const VENDOR_DIRECTORIES: [&str; 3] = ["usr/lib/one/", "usr/share/one/", "usr/share/onepod/data/"];
+/// What `OpenVEX` knows as a reason why a product is not affected.
+const JUSTIFICATIONS: [&str; 5] = [
+    "component_not_present",
+    "inline_mitigations_already_exist",
+    "vulnerable_code_cannot_be_controlled_by_adversary",
+    "vulnerable_code_not_in_execute_path",
+    "vulnerable_code_not_present",
+];
 
-/// For how many days an entry may be valid, so that somebody looks at it again.
-pub(crate) const LONGEST: i32 = 180;
-/// Fewer words are no reason.
-const FEWEST_WORDS: usize = 5;
-/// Words of people who had none.
-const EMPTY_WORDS: [&str; 4] = ["todo", "tbd", "fixme", "xxx"];
-
-const KEYS: [&str; 4] = ["id", "path", "reason", "expires"];
-
-/// A vulnerability that is accepted at one place until a day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ignore {
-    /// As the scan names it: `CVE-2026-1234`, `GHSA-…`.
-    pub(crate) id: String,
-    /// A file inside the image without its first slash, or the name of a package of the distribution.
-    pub(crate) path: String,
-    pub(crate) reason: String,
-    /// The last day on which it counts.
-    pub(crate) expires: Date,
+/// As much of Trivy's `.trivyignore.yaml` as the release allows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ignores {
+    vulnerabilities: Vec<Entry>,
 }
 
-/// Why an entry covers nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Expired(Date),
-    /// It would be valid for this many days more.
-    TooLong(i32),
-    NoReason,
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: String,
+    paths: Vec<String>,
+    purls: Vec<String>,
+    /// The first day on which it no longer counts: Trivy reads it as midnight.
+    expired_at: String,
+    statement: String,
 }
 
-impl Display for Fault {
-    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Expired(date) => write!(
-                to,
-                "expired after {date}: look whether a fix is there, and update the package; if there is none, give a new \
-                 date and say in the reason what was looked at"
-            ),
-            Self::TooLong(days) => write!(
-                to,
-                "would be valid for {days} days more: {LONGEST} are the most, so name an earlier date"
-            ),
-            Self::NoReason => write!(
-                to,
-                "has a reason that says nothing: say in {FEWEST_WORDS} words or more why it cannot be used against this image"
-            ),
-        }
+impl Ignores {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        serde_saphyr::from_str(text).context("is not a list of accepted vulnerabilities")
     }
-}
 
-impl Ignore {
-    /// What is wrong with it on a day.
-    pub(crate) fn faults(&self, on: Date) -> Vec<Fault> {
+    pub(crate) fn count(&self) -> usize {
+        self.vulnerabilities.len()
+    }
+
+    /// What is wrong with the entries on a day, a sentence each.
+    pub(crate) fn faults(&self, today: Date) -> Vec<String> {
         let mut faults = Vec::new();
-        let days = days(on, self.expires);
-        if days < 0 {
-            faults.push(Fault::Expired(self.expires));
-        }
-        if days > LONGEST {
-            faults.push(Fault::TooLong(days));
-        }
-        if !says_something(&self.reason) {
-            faults.push(Fault::NoReason);
+        for entry in &self.vulnerabilities {
+            let mut fault = |what: String| faults.push(format!("{}: {what}", entry.id));
+            if entry.paths.is_empty() || entry.purls.is_empty() {
+                fault("paths and purls must name what it is accepted in: Trivy takes an empty list for everything".to_owned());
+            }
+            for path in entry.paths.iter().filter(|path| !is_vendors(path.as_str())) {
+                fault(format!(
+                    "{path} is not the vendor's: update the package, what this repository can fix has no exceptions"
+                ));
+            }
+            match entry.expired_at.parse::<Date>() {
+                Ok(day) if day <= today => fault(format!(
+                    "no longer counts since {day}: look for a fix again, then remove it or name a later day"
+                )),
+                Ok(day) if today.until(day).map_or(i32::MAX, |span| span.get_days()) > MAX_DAYS => {
+                    fault(format!(
+                        "expired_at must be at most {MAX_DAYS} days ahead, and is {day}"
+                    ));
+                }
+                Ok(_) => {}
+                Err(_) => fault(format!(
+                    "expired_at must be a day such as 2026-12-31, and is {}",
+                    entry.expired_at
+                )),
+            }
+            let (_, statement) = entry.justified();
+            let words = statement.split(|letter: char| !letter.is_alphanumeric());
+            let words: BTreeSet<String> = words
+                .filter(|word| word.len() > 1)
+                .map(str::to_lowercase)
+                .collect();
+            if words.len() < MIN_WORDS || words.contains("todo") {
+                fault(format!(
+                    "statement must say in {MIN_WORDS} words or more why it is acceptable"
+                ));
+            }
         }
         faults
     }
 
-    /// Whether it is meant for this vulnerability at this place.
-    pub(crate) fn is_for(&self, id: &str, path: &str) -> bool {
-        self.id == id && self.path == path
+    /// The `OpenVEX` document for users, <https://github.com/openvex/spec>.
+    pub(crate) fn vex(&self, repository: &str, now: Timestamp) -> Value {
+        let statements: Vec<Value> = self.vulnerabilities.iter().map(Entry::vex).collect();
+        json!({
+            "@context": "https://openvex.dev/ns/v0.2.0",
+            "@id": format!("{repository}/vex/{}", now.as_second()),
+            "author": repository,
+            "timestamp": format!("{now:.0}"),
+            "version": 1,
+            "statements": statements,
+        })
     }
 }
 
-fn days(from: Date, to: Date) -> i32 {
-    // Dates reach from the year -9999 to 9999: it fits.
-    from.until(to).map_or(i32::MAX, |span| span.get_days())
-}
-
-fn says_something(reason: &str) -> bool {
-    let words: BTreeSet<String> = reason
-        .split(|next: char| !next.is_alphanumeric())
-        .filter(|word| word.chars().any(char::is_alphabetic))
-        .map(str::to_lowercase)
-        .collect();
-    words.len() >= FEWEST_WORDS && !EMPTY_WORDS.iter().any(|empty| words.contains(*empty))
-}
-
-/// Reads the file's text; the error has every mistake of its form.
-pub(crate) fn parse(text: &str) -> Result<Vec<Ignore>> {
-    let table: Table = text.parse().context("this is no TOML: correct the line")?;
-    let mut mistakes = Vec::new();
-    for key in table.keys().filter(|key| *key != "accepted") {
-        mistakes.push(format!("{key}: the file has nothing but [[accepted]] entries"));
+impl Entry {
+    /// The justification that the statement begins with, and the rest of it.
+    fn justified(&self) -> (Option<&str>, &str) {
+        match self.statement.split_once(':') {
+            Some((label, rest)) if JUSTIFICATIONS.contains(&label) => (Some(label), rest.trim()),
+            _ => (None, self.statement.trim()),
+        }
     }
-    let mut ignores: Vec<Ignore> = Vec::new();
-    match table.get("accepted") {
-        None => {}
-        Some(Value::Array(entries)) => {
-            for (number, entry) in entries.iter().enumerate() {
-                let place = format!("accepted entry {}", number + 1);
-                let Some(ignore) = ignore(entry, &place, &mut mistakes) else {
-                    continue;
-                };
-                if ignores.iter().any(|other| other.is_for(&ignore.id, &ignore.path)) {
-                    mistakes.push(format!(
-                        "{place}: {} at {} is there already; keep one of the two",
-                        ignore.id, ignore.path
-                    ));
-                }
-                ignores.push(ignore);
+
+    fn vex(&self) -> Value {
+        let components: Vec<Value> = self.purls.iter().map(|purl| json!({"@id": purl})).collect();
+        let mut statement = json!({
+            "vulnerability": {"name": self.id},
+            "products": [{"@id": "pkg:oci/opennebula", "subcomponents": components}],
+        });
+        match self.justified() {
+            (Some(justification), impact) => {
+                statement["status"] = json!("not_affected");
+                statement["justification"] = json!(justification);
+                statement["impact_statement"] = json!(impact);
+            }
+            (None, action) => {
+                statement["status"] = json!("affected");
+                statement["action_statement"] = json!(action);
             }
         }
-        Some(_) => mistakes.push("accepted: entries begin with a line [[accepted]]".to_owned()),
+        statement
     }
-    if !mistakes.is_empty() {
-        bail!("correct this\n  {}", mistakes.join("\n  "));
-    }
-    Ok(ignores)
 }
 
-fn ignore(entry: &Value, place: &str, mistakes: &mut Vec<String>) -> Option<Ignore> {
-    let Value::Table(entry) = entry else {
-        mistakes.push(format!(
-            "{place}: no table; an entry begins with a line [[accepted]]"
-        ));
-        return None;
-    };
-    for key in entry.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-        mistakes.push(format!(
-            "{place}: {key} is unknown; an entry has {}",
-            KEYS.join(", ")
-        ));
-    }
-    let mut text = |key: &str, form: fn(&str) -> bool, what: &str| match entry.get(key) {
-        Some(Value::String(text)) if form(text.trim()) => Some(text.trim().to_owned()),
-        Some(Value::String(text)) => {
-            mistakes.push(format!("{place}: {key} is \"{text}\", and must be {what}"));
-            None
-        }
-        Some(_) => {
-            mistakes.push(format!("{place}: {key} is no text, and must be {what}"));
-            None
-        }
-        None => {
-            mistakes.push(format!("{place}: {key} is missing; it is {what}"));
-            None
-        }
-    };
-    let id = text(
-        "id",
-        is_id,
-        "the scan's name of the vulnerability, such as CVE-2026-1234",
-    );
-    let path = text(
-        "path",
-        is_path,
-        "one file inside the image or one package, as the scan's table names it",
-    );
-    let reason = text("reason", |_| true, "why it cannot be used against this image");
-    let expires = match entry.get("expires").map(day) {
-        Some(Some(date)) => Some(date),
-        Some(None) => {
-            mistakes.push(format!(
-                "{place}: expires must be a day without quotes, such as 2026-12-31"
-            ));
-            None
-        }
-        None => {
-            mistakes.push(format!(
-                "{place}: expires is missing; it is the last day on which this counts"
-            ));
-            None
-        }
-    };
-    Some(Ignore {
-        id: id?,
-        path: path?.trim_start_matches('/').to_owned(),
-        reason: reason?,
-        expires: expires?,
-    })
-}
-
-fn is_id(text: &str) -> bool {
-    let allowed = |next: char| next.is_ascii_alphanumeric() || next == '-';
-    text.split_once('-').is_some_and(|(kind, number)| {
-        !kind.is_empty() && kind.chars().all(|next| next.is_ascii_uppercase()) && !number.is_empty()
-    }) && text.chars().all(allowed)
-}
-
-/// A whole folder or a pattern would cover what nobody has looked at.
-fn is_path(text: &str) -> bool {
-    let name = text.trim_start_matches('/');
-    !name.is_empty() && !text.ends_with('/') && !text.contains(['*', '?', '\n', '\t'])
-}
-
-fn day(value: &Value) -> Option<Date> {
-    let Value::Datetime(value) = value else {
-        return None;
-    };
-    let date = value
-        .date
-        .filter(|_| value.time.is_none() && value.offset.is_none())?;
-    let [year, month, day] = [i64::from(date.year), i64::from(date.month), i64::from(date.day)];
-    Date::new(
-        year.try_into().ok()?,
-        month.try_into().ok()?,
-        day.try_into().ok()?,
-    )
-    .ok()
-}
-
-/// All entries with their faults, as a table; without the last line's end.
-pub(crate) fn table(ignores: &[Ignore], on: Date) -> String {
-    if ignores.is_empty() {
-        return "No vulnerability is accepted.".to_owned();
-    }
-    let rows: Vec<[String; 5]> = ignores
-        .iter()
-        .map(|ignore| {
-            let verdict = if ignore.faults(on).is_empty() {
-                format!("valid, {} days left", days(on, ignore.expires))
+/// Entries without a statement for what a report of Trivy's has in the vendor's files, and a line for each other finding.
+pub(crate) fn propose(report: &str, today: Date) -> Result<(String, Vec<String>)> {
+    let report: Value = serde_json::from_str(report).context("is not a report of Trivy's in JSON")?;
+    let results = report["Results"]
+        .as_array()
+        .context("is not a report of Trivy's: it has no Results")?;
+    let expires = today.saturating_add(Span::new().days(MAX_DAYS));
+    let mut entries: BTreeMap<(&str, &str), (String, BTreeSet<&str>)> = BTreeMap::new();
+    let mut ours = Vec::new();
+    for result in results {
+        for finding in result["Vulnerabilities"].as_array().into_iter().flatten() {
+            let text = |key: &str| finding[key].as_str().unwrap_or_default();
+            // A program is a target of its own, and has no path.
+            let path = finding["PkgPath"]
+                .as_str()
+                .or(result["Target"].as_str())
+                .unwrap_or_default();
+            let (id, severity) = (text("VulnerabilityID"), text("Severity"));
+            let package = format!("{} {}", text("PkgName"), text("InstalledVersion"));
+            if is_vendors(path) {
+                let purl = finding["PkgIdentifier"]["PURL"].as_str().unwrap_or_default();
+                let fixed = finding["FixedVersion"].as_str().unwrap_or("no version yet");
+                let about = format!(
+                    "{severity} in {package}, fixed in {fixed}: {}",
+                    text("Title").replace('\n', " ")
+                );
+                entries
+                    .entry((id, purl))
+                    .or_insert((about, BTreeSet::new()))
+                    .1
+                    .insert(path);
             } else {
-                "**covers nothing**".to_owned()
-            };
-            [
-                ignore.id.clone(),
-                markdown::code(&ignore.path),
-                ignore.expires.to_string(),
-                verdict,
-                ignore.reason.clone(),
-            ]
-        })
-        .collect();
-    markdown::table(["vulnerability", "path", "expires", "verdict", "reason"], &rows)
+                ours.push(format!("{id} ({severity}) in {package}, {path}"));
+            }
+        }
+    }
+    let mut text = String::from("vulnerabilities:\n");
+    for ((id, purl), (about, paths)) in entries {
+        // JSON is YAML, too.
+        let (paths, purls) = (json!(paths), json!([purl]));
+        write!(
+            text,
+            "  # {about}\n  - id: {id}\n    paths: {paths}\n    purls: {purls}\n    expired_at: {expires}\n    statement: \"\"\n"
+        )?;
+    }
+    Ok((text, ours))
 }
 
-/// A sentence for each fault; none when every entry is valid.
-pub(crate) fn complaints(ignores: &[Ignore], on: Date) -> Vec<String> {
-    ignores
-        .iter()
-        .flat_map(|ignore| {
-            let told = |fault: &Fault| format!("{} at {} {fault}", ignore.id, ignore.path);
-            ignore.faults(on).iter().map(told).collect::<Vec<_>>()
-        })
-        .collect()
+/// Whether only the vendor can fix what is at this path.
+fn is_vendors(path: &str) -> bool {
+    VENDOR_DIRECTORIES.iter().any(|start| path.starts_with(start))
 }
 
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use proptest::prelude::*;
 
     use super::*;
 
-    fn date(text: &str) -> Date {
-        text.parse().unwrap()
-    }
+    const GOOD: &str = "vulnerabilities:
+  - id: CVE-2026-1
+    paths: [usr/share/one/gems/rexml.gemspec]
+    purls: [pkg:gem/rexml@3.2.5]
+    expired_at: 2026-12-31
+    statement: 'vulnerable_code_not_in_execute_path: The parser reads files of the image alone'
+";
 
-    fn refused(text: &str) -> String {
-        format!("{:#}", parse(text).unwrap_err())
+    fn faults(text: &str, today: &str) -> String {
+        Ignores::parse(text)
+            .unwrap()
+            .faults(today.parse().unwrap())
+            .join("\n")
     }
-
-    const GOOD: &str = "[[accepted]]\nid = \"CVE-2026-1\"\npath = \"/usr/bin/x\"\nreason = \"The program is never run with this option here\"\nexpires = 2026-12-31\n";
 
     #[test]
-    fn an_entry_has_an_id_a_path_a_reason_and_a_day() {
-        let ignores = parse(GOOD).unwrap();
-        assert_eq!(ignores[0].path, "usr/bin/x", "as scans write it");
-        assert_snapshot!(table(&ignores, date("2026-12-01")), @"
-        | vulnerability | path        | expires    | verdict             | reason                                         |
-        | ------------- | ----------- | ---------- | ------------------- | ---------------------------------------------- |
-        | CVE-2026-1    | `usr/bin/x` | 2026-12-31 | valid, 30 days left | The program is never run with this option here |
+    fn an_entry_counts_until_its_day_which_is_near() {
+        assert_eq!(faults(GOOD, "2026-12-30"), "");
+        assert_eq!(faults(GOOD, "2026-07-04"), "");
+        assert_snapshot!(faults(GOOD, "2026-12-31"), @"CVE-2026-1: no longer counts since 2026-12-31: look for a fix again, then remove it or name a later day");
+        assert_snapshot!(faults(GOOD, "2026-07-03"), @"CVE-2026-1: expired_at must be at most 180 days ahead, and is 2026-12-31");
+        assert_snapshot!(faults(&GOOD.replace("2026-12-31", "soon"), "2026-12-30"), @"CVE-2026-1: expired_at must be a day such as 2026-12-31, and is soon");
+    }
+
+    #[test]
+    fn an_entry_names_files_of_the_vendor_and_says_something() {
+        let all = GOOD
+            .replace(
+                "[usr/share/one/gems/rexml.gemspec]",
+                "[usr/bin/restic, '**', usr/share/onepod/services.toml]",
+            )
+            .replace(
+                "The parser reads files of the image alone",
+                "is is a false positive",
+            );
+        assert_snapshot!(faults(&all, "2026-12-30"), @"
+        CVE-2026-1: usr/bin/restic is not the vendor's: update the package, what this repository can fix has no exceptions
+        CVE-2026-1: ** is not the vendor's: update the package, what this repository can fix has no exceptions
+        CVE-2026-1: usr/share/onepod/services.toml is not the vendor's: update the package, what this repository can fix has no exceptions
+        CVE-2026-1: statement must say in 5 words or more why it is acceptable
         ");
-        assert_snapshot!(table(&parse("# nothing\n").unwrap(), date("2026-12-01")), @"No vulnerability is accepted.");
+        let none = GOOD.replace("[usr/share/one/gems/rexml.gemspec]", "[]");
+        assert_snapshot!(faults(&none, "2026-12-30"), @"CVE-2026-1: paths and purls must name what it is accepted in: Trivy takes an empty list for everything");
     }
 
     #[test]
-    fn it_counts_to_the_end_of_its_last_day() {
-        let ignore = &parse(GOOD).unwrap()[0];
-        assert_eq!(ignore.faults(date("2026-12-31")), []);
-        assert_eq!(
-            ignore.faults(date("2027-01-01")),
-            [Fault::Expired(date("2026-12-31"))]
-        );
-        assert_eq!(ignore.faults(date("2026-07-04")), []);
-        assert_eq!(ignore.faults(date("2026-07-03")), [Fault::TooLong(181)]);
-        assert_snapshot!(complaints(&parse(GOOD).unwrap(), date("2027-01-01")).join("\n"), @"CVE-2026-1 at usr/bin/x expired after 2026-12-31: look whether a fix is there, and update the package; if there is none, give a new date and say in the reason what was looked at");
-    }
-
-    #[test]
-    fn a_reason_says_something() {
-        for empty in [
-            "",
-            "false positive",
-            "won't fix",
-            "TODO: say why this is fine for us",
-            "a a a a a a",
-            "1 2 3 4 5 6",
+    fn what_trivy_would_take_for_everything_is_refused() {
+        for (from, to) in [
+            ("    paths: [usr/share/one/gems/rexml.gemspec]\n", ""),
+            ("paths", "path"),
+            ("vulnerabilities", "secrets"),
         ] {
-            assert!(!says_something(empty), "{empty}");
+            assert!(Ignores::parse(&GOOD.replace(from, to)).is_err(), "{to}");
         }
-        assert!(says_something(
-            "Only reachable through a protocol that is switched off"
-        ));
-        let text = GOOD.replace("The program is never run with this option here", "ignore");
-        assert_snapshot!(complaints(&parse(&text).unwrap(), date("2026-12-01")).join("\n"), @"CVE-2026-1 at usr/bin/x has a reason that says nothing: say in 5 words or more why it cannot be used against this image");
+        assert!(Ignores::parse("").is_err());
     }
 
     #[test]
-    fn all_mistakes_are_told_at_once() {
-        let text = "other = 1\n[[accepted]]\nid = \"everything\"\npath = \"usr/lib/*\"\nexpires = \"2026-12-31\"\nuntil = 1\n\
-                    [[accepted]]\nid = 5\nreason = \"x\"\npath = \"/\"\nexpires = 2026-12-31T10:00:00\n";
-        assert_snapshot!(refused(text), @r#"
-        correct this
-          other: the file has nothing but [[accepted]] entries
-          accepted entry 1: until is unknown; an entry has id, path, reason, expires
-          accepted entry 1: id is "everything", and must be the scan's name of the vulnerability, such as CVE-2026-1234
-          accepted entry 1: path is "usr/lib/*", and must be one file inside the image or one package, as the scan's table names it
-          accepted entry 1: reason is missing; it is why it cannot be used against this image
-          accepted entry 1: expires must be a day without quotes, such as 2026-12-31
-          accepted entry 2: id is no text, and must be the scan's name of the vulnerability, such as CVE-2026-1234
-          accepted entry 2: path is "/", and must be one file inside the image or one package, as the scan's table names it
-          accepted entry 2: expires must be a day without quotes, such as 2026-12-31
-        "#);
-        assert_snapshot!(refused(&format!("{GOOD}{}", GOOD.replace("/usr", "usr"))), @"
-        correct this
-          accepted entry 2: CVE-2026-1 at usr/bin/x is there already; keep one of the two
-        ");
-        assert_snapshot!(refused("accepted = 1"), @"
-        correct this
-          accepted: entries begin with a line [[accepted]]
-        ");
-        assert_snapshot!(refused("[[accepted]"), @"
-        this is no TOML: correct the line: TOML parse error at line 1, column 12
-          |
-        1 | [[accepted]
-          |            ^
-        unclosed array table, expected `]`
-        ");
+    fn the_repository_s_file_can_be_read() {
+        Ignores::parse(include_str!("../../../../image/.trivyignore.yaml")).unwrap();
     }
 
-    proptest! {
-        #[test]
-        fn whatever_is_read_is_refused_or_whole(text in "(\\[\\[accepted\\]\\]\n)?(id|path|reason|expires|x)?( = )?(\"[A-Z0-9/-]{0,9}\"|2026-01-0[1-9])?\n?") {
-            if let Ok(ignores) = parse(&text) {
-                prop_assert!(ignores.iter().all(|ignore| !ignore.id.is_empty() && !ignore.path.is_empty()));
+    #[test]
+    fn users_learn_what_is_not_affected_and_what_to_do_else() {
+        let text = format!(
+            "{GOOD}{}",
+            GOOD.replace("vulnerabilities:\n", "")
+                .replace("'vulnerable_code_not_in_execute_path: ", "'")
+        );
+        let vex = Ignores::parse(&text)
+            .unwrap()
+            .vex("https://example.org/one", Timestamp::UNIX_EPOCH);
+        assert_snapshot!(format!("{vex:#}"), @r#"
+        {
+          "@context": "https://openvex.dev/ns/v0.2.0",
+          "@id": "https://example.org/one/vex/0",
+          "author": "https://example.org/one",
+          "statements": [
+            {
+              "impact_statement": "The parser reads files of the image alone",
+              "justification": "vulnerable_code_not_in_execute_path",
+              "products": [
+                {
+                  "@id": "pkg:oci/opennebula",
+                  "subcomponents": [
+                    {
+                      "@id": "pkg:gem/rexml@3.2.5"
+                    }
+                  ]
+                }
+              ],
+              "status": "not_affected",
+              "vulnerability": {
+                "name": "CVE-2026-1"
+              }
+            },
+            {
+              "action_statement": "The parser reads files of the image alone",
+              "products": [
+                {
+                  "@id": "pkg:oci/opennebula",
+                  "subcomponents": [
+                    {
+                      "@id": "pkg:gem/rexml@3.2.5"
+                    }
+                  ]
+                }
+              ],
+              "status": "affected",
+              "vulnerability": {
+                "name": "CVE-2026-1"
+              }
             }
+          ],
+          "timestamp": "1970-01-01T00:00:00Z",
+          "version": 1
         }
+        "#);
+    }
+
+    #[test]
+    fn a_report_proposes_entries_for_the_vendor_s_files_alone() {
+        let found = |id: &str, path: Option<&str>| {
+            json!({"VulnerabilityID": id, "Severity": "HIGH", "PkgName": "rexml", "InstalledVersion": "3.2.5", "FixedVersion": "3.2.7",
+                   "PkgPath": path, "PkgIdentifier": {"PURL": "pkg:gem/rexml@3.2.5"}, "Title": "rexml: a title"})
+        };
+        let report = json!({"Results": [
+            {"Target": "Ruby", "Vulnerabilities": [found("CVE-1", Some("usr/lib/one/b.gemspec")), found("CVE-1", Some("usr/lib/one/a.gemspec")), found("CVE-2", Some("var/lib/gems/a.gemspec"))]},
+            {"Target": "usr/share/onepod/data/remotes/datastore/restic/restic", "Vulnerabilities": [found("CVE-3", None)]},
+            {"Target": "x (ubuntu 24.04)", "Vulnerabilities": [found("CVE-4", None)]},
+            {"Target": "Node.js"},
+        ]});
+        let (text, ours) = propose(&report.to_string(), "2026-12-01".parse().unwrap()).unwrap();
+        assert_snapshot!(text, @r#"
+        vulnerabilities:
+          # HIGH in rexml 3.2.5, fixed in 3.2.7: rexml: a title
+          - id: CVE-1
+            paths: ["usr/lib/one/a.gemspec","usr/lib/one/b.gemspec"]
+            purls: ["pkg:gem/rexml@3.2.5"]
+            expired_at: 2027-05-30
+            statement: ""
+          # HIGH in rexml 3.2.5, fixed in 3.2.7: rexml: a title
+          - id: CVE-3
+            paths: ["usr/share/onepod/data/remotes/datastore/restic/restic"]
+            purls: ["pkg:gem/rexml@3.2.5"]
+            expired_at: 2027-05-30
+            statement: ""
+        "#);
+        assert_snapshot!(ours.join("\n"), @r"
+        CVE-2 (HIGH) in rexml 3.2.5, var/lib/gems/a.gemspec
+        CVE-4 (HIGH) in rexml 3.2.5, x (ubuntu 24.04)
+        ");
+        let faults = faults(&text, "2026-12-01");
+        assert_eq!(
+            faults.matches("statement must say").count(),
+            2,
+            "nothing else is to be written: {faults}"
+        );
     }
 }

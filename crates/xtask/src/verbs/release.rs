@@ -22,10 +22,10 @@ use crate::repo::Repo;
 pub(crate) enum Release {
     /// Reads the vendor's signed apt indexes and brings versions.json up to what they say
     Detect(detect::Detect),
-    /// Whether every accepted vulnerability has a path, a reason and a last day that is not over
+    /// Whether every accepted vulnerability is the vendor's, has a reason and a day that is not over; proposes entries
     Ignores(ignores::Ignores),
-    /// Whether the scan of a digest lets it through: no CRITICAL or HIGH that is not accepted
-    Gate(gate::Gate),
+    /// Proves that Trivy, as image/trivy.yaml has it judge images, sees libraries in the vendor's packages
+    Gate,
     /// What changed between the packages of two releases, and what of this repository it asks to look at
     Report(report::Report),
     /// The chart: its version and what follows from it, its package
@@ -50,7 +50,7 @@ impl Release {
         match self {
             Self::Detect(detect) => detect.run(repo),
             Self::Ignores(ignores) => ignores.run(repo),
-            Self::Gate(gate) => gate.run(repo),
+            Self::Gate => gate::run(repo),
             Self::Report(report) => report.run(repo),
             Self::Chart(chart) => chart.run(repo),
             Self::Plan(plan) => plan.run(repo),

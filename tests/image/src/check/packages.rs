@@ -1,4 +1,5 @@
-//! Which packages are installed, by dpkg's own record. What is in their files is not looked at.
+//! Which packages are installed, by dpkg's own record, and whether a scanner sees what they bring. What is in their files
+//! is not looked at.
 
 use std::fs;
 
@@ -11,6 +12,11 @@ use crate::rootfs;
 
 /// dpkg's record.
 const STATUS: &str = "var/lib/dpkg/status";
+
+/// The vendor's packages, by their maintainer.
+const VENDOR: &str = "@opennebula.io>";
+/// Has the section `.dep-v0`, from which a scanner reads the crates that it consists of.
+const ONEPOD: &str = "usr/local/bin/onepod";
 
 /// Packages of every release.
 const ALWAYS: [&str; 7] = [
@@ -71,6 +77,7 @@ struct Package<'a> {
     name: &'a str,
     version: &'a str,
     depends: &'a str,
+    maintainer: &'a str,
 }
 
 pub(super) fn run(context: &Context) -> Result<String> {
@@ -78,6 +85,10 @@ pub(super) fn run(context: &Context) -> Result<String> {
     let packages = installed(&status);
     let mut findings = Findings::default();
     judge(&packages, context.release, &mut findings);
+    let onepod = fs::read(context.rootfs.join(ONEPOD)).context(ONEPOD)?;
+    findings.unless(onepod.windows(7).any(|bytes| bytes == b".dep-v0"), || {
+        format!("/{ONEPOD} does not list its crates: it must be built by cargo-auditable")
+    });
     for folder in FOLDERS {
         for program in PROGRAMS {
             let path = format!("{folder}/{program}");
@@ -112,6 +123,7 @@ fn installed(status: &str) -> Vec<Package<'_>> {
             name: field("Package")?,
             version: field("Version")?,
             depends: field("Depends").unwrap_or_default(),
+            maintainer: field("Maintainer").unwrap_or_default(),
         })
     });
     packages.collect()
@@ -133,6 +145,12 @@ fn judge(packages: &[Package<'_>], release: Release, findings: &mut Findings) {
             findings.one_of(
                 "of another release",
                 format!("{} {}", package.name, package.version),
+            );
+        }
+        if package.maintainer.ends_with(VENDOR) && !package.name.starts_with("opennebula") {
+            findings.one_of(
+                "of the vendor, and not among the packages that image/trivy.yaml looks into",
+                package.name,
             );
         }
         if UNWANTED.iter().any(|pattern| matches(pattern, package.name)) {
@@ -206,6 +224,7 @@ Version: 1.21
                 name,
                 version,
                 depends: "",
+                maintainer: "",
             })
             .collect()
     }
@@ -229,12 +248,25 @@ Version: 1.21
     }
 
     #[test]
+    fn every_package_of_the_vendor_is_looked_into() {
+        let mut packages = all("7.0.0-1", &["ruby-opennebula"]);
+        for package in &mut packages {
+            package.maintainer = "OpenNebula Team <contact@opennebula.io>";
+        }
+        assert_eq!(
+            found(&packages, "7.0.0"),
+            "of the vendor, and not among the packages that image/trivy.yaml looks into: ruby-opennebula"
+        );
+    }
+
+    #[test]
     fn a_version_is_compared_as_a_whole() {
         let of = |name, version| {
             let package = Package {
                 name,
                 version,
                 depends: "",
+                maintainer: "",
             };
             is_of(&package, "7.2.1".parse().unwrap())
         };

@@ -19,7 +19,6 @@ use crate::repo::Repo;
 enum Kind {
     OpenNebula,
     System,
-    Replace,
     Remove,
 }
 
@@ -41,7 +40,6 @@ fn entries(text: &str) -> Result<Vec<Entry<'_>>> {
             let kind = match words.next() {
                 Some("opennebula") => Some(Kind::OpenNebula),
                 Some("system") => Some(Kind::System),
-                Some("replace") => Some(Kind::Replace),
                 Some("remove") => Some(Kind::Remove),
                 _ => None,
             };
@@ -131,7 +129,6 @@ fn tables(repo: &Repo, weighed: &Weighed) -> Result<String> {
             "The distribution's packages",
             "package | why it is there",
         ),
-        (Kind::Replace, "What is replaced", "path | by what, and why"),
         (Kind::Remove, "What is taken out again", "path | why"),
     ] {
         write!(text, "\n## {title}\n\n| {head} |\n|---|---|\n")?;
