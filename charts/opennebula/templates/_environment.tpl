@@ -21,6 +21,9 @@ ONEPOD_STOP_TIMEOUT: {{ sub (int .Values.terminationGracePeriodSeconds) 5 | quot
 {{- with include "opennebula.disabledServices" . }}
 ONEPOD_DISABLE: {{ . | quote }}
 {{- end }}
+{{- if .Values.oneks.enabled }}
+ONEPOD_ENABLE: oneks
+{{- end }}
 {{- with .Values.opennebula.hostname }}
 OPENNEBULA_HOSTNAME: {{ . | quote }}
 {{- end }}

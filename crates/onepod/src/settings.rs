@@ -47,6 +47,7 @@ pub struct Settings {
     keep_dumps: usize,
     stop_timeout: Option<Duration>,
     disabled: BTreeSet<String>,
+    enabled: BTreeSet<String>,
     config: Option<PathBuf>,
     overrides: Overrides,
     rows: Vec<Row>,
@@ -201,6 +202,12 @@ impl Settings {
         &self.disabled
     }
 
+    /// Names of services that start although they are off by default (`ONEPOD_ENABLE`).
+    #[must_use]
+    pub fn enabled(&self) -> &BTreeSet<String> {
+        &self.enabled
+    }
+
     /// The file with further values, if there is one (`ONEPOD_CONFIG`).
     #[must_use]
     pub fn config(&self) -> Option<&Path> {
@@ -324,7 +331,7 @@ impl MySql {
     }
 }
 
-/// Reads the settings from an environment, without looking at the names in `ONEPOD_DISABLE`.
+/// Reads the settings from an environment, without looking at the names of services.
 pub fn settle(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Settings, Mistakes> {
     settle_in(
         environment,
@@ -335,7 +342,7 @@ pub fn settle(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Re
     )
 }
 
-/// Reads the settings from an environment; `ONEPOD_DISABLE` may name these services.
+/// Reads the settings from an environment; `ONEPOD_DISABLE` and `ONEPOD_ENABLE` may name these services.
 pub fn settle_with<S: AsRef<str>>(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     services: &[S],

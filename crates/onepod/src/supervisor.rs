@@ -4,7 +4,6 @@
 //! The law is in `machine`, the processes belong to the reaper, requests come through `handle`. Deliberately absent: why
 //! anything is to be done.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -103,7 +102,6 @@ enum Finish {
 /// request to stop skips every wait.
 pub async fn supervise(
     config: Config,
-    disabled: &BTreeSet<String>,
     means: Means,
     mut commands: Commands,
     stop: &mut StopRequests,
@@ -111,7 +109,7 @@ pub async fn supervise(
     let mut stage = Some(means.board.stage("supervise"));
     means.board.set_plan(plan(&config));
     let (reports, mut news) = mpsc::unbounded_channel();
-    let mut supervisor = Supervisor::new(config, disabled, means, reports);
+    let mut supervisor = Supervisor::new(config, means, reports);
     let follow = tokio::spawn(supervisor.follower.clone().follow());
     // The endpoint answers meanwhile: without services nothing would be missing, and the pod would be ready.
     supervisor.publish();
@@ -169,7 +167,7 @@ fn plan(config: &Config) -> Vec<PlanView> {
 }
 
 /// What the machine must know of each unit.
-fn specs(config: &Config, disabled: &BTreeSet<String>, bootstrapping: bool) -> Vec<Spec> {
+fn specs(config: &Config, bootstrapping: bool) -> Vec<Spec> {
     let place = |name: &String| config.units.iter().position(|unit| *unit.name == **name);
     config
         .units
@@ -182,7 +180,7 @@ fn specs(config: &Config, disabled: &BTreeSet<String>, bootstrapping: bool) -> V
             },
             after: unit.after.iter().filter_map(place).collect(),
             wants: unit.wants.iter().filter_map(place).collect(),
-            presence: unit::presence(unit, disabled),
+            presence: unit::presence(unit),
             role: unit.role,
             essential: unit.essential,
             uses_database: unit.uses_database,
@@ -215,18 +213,13 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn new(
-        config: Config,
-        disabled: &BTreeSet<String>,
-        means: Means,
-        reports: mpsc::UnboundedSender<Report>,
-    ) -> Self {
+    fn new(config: Config, means: Means, reports: mpsc::UnboundedSender<Report>) -> Self {
         let stop_within = config.stop_within;
-        let machine = Machine::new(specs(&config, disabled, means.bootstrapping), stop_within);
+        let machine = Machine::new(specs(&config, means.bootstrapping), stop_within);
         let units: Vec<Supervised> = config.units.into_iter().map(Supervised::new).collect();
         for (index, unit) in units.iter().enumerate() {
             match machine.state(index) {
-                State::Off => tracing::info!("{}: off, by ONEPOD_DISABLE", unit.name()),
+                State::Off => tracing::info!("{}: {}", unit.name(), unit.why_off()),
                 State::Absent => {
                     tracing::info!("{}: absent, {} is not installed", unit.name(), unit.installed());
                 }

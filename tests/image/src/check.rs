@@ -1,6 +1,7 @@
 //! The list of checks, each with what must be true. What they do is in the files of `check/`.
 
 mod configuration;
+mod enabled;
 mod from_nothing;
 mod healthcheck;
 mod left_out;
@@ -111,6 +112,12 @@ pub(crate) const ALL: &[Check] = &[
         name: "arbitrary-uid",
         expected: "the same from nothing as a user that is not the image's, in the group root, and the user has a name",
         run: Run::Started(SOMEBODY, from_nothing::as_somebody),
+    },
+    Check {
+        name: "oneks-enabled",
+        expected: "OneKS is off; enabled without what it needs, it is tried again with backoff, the pod is ready, and log and status say what is \
+                   missing",
+        run: Run::Started(Identity::ONEADMIN, enabled::run),
     },
 ];
 

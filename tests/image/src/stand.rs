@@ -131,7 +131,10 @@ impl Login {
     }
 }
 
-/// Waits until every service that the release has is ready; their names.
+/// Services that the image leaves off, see `enabled` in services.toml.
+const OFF_BY_DEFAULT: [&str; 1] = ["oneks"];
+
+/// Waits until every service that the release has is ready, but those that are off by default; the names of the ready ones.
 pub(crate) fn services(container: &mut Container, release: Release) -> Result<Vec<String>> {
     until("every service ready", SETTLED, || {
         if let Some(code) = container.ended()? {
@@ -186,6 +189,7 @@ fn unready(states: &[(&str, &str)], release: Release) -> Vec<String> {
             "ready" => false,
             // A task, which is listed too.
             "done" | "absent" => awaited.contains(name),
+            "off" => !OFF_BY_DEFAULT.contains(name),
             _ => true,
         })
         .map(|(name, state)| format!("{name} is {state}"))
@@ -226,5 +230,33 @@ mod tests {
         states[4].1 = "backoff";
         assert_eq!(of("7.0.0", &states), ["oneflow is backoff"]);
         assert_eq!(of("7.0.0", &states[..4]).len(), 4);
+    }
+
+    #[test]
+    fn only_a_service_that_the_image_leaves_off_may_be_off() {
+        let mut states = [
+            "ssh-agent",
+            "sshd",
+            "oned",
+            "onehem",
+            "oneflow",
+            "onegate",
+            "oneform",
+            "guacd",
+            "fireedge",
+            "oneks",
+        ]
+        .map(|name| (name, "ready"));
+        let of = |states: &[(&str, &str)]| unready(states, "7.4.0".parse().unwrap());
+        assert!(of(&states).is_empty());
+        states[9].1 = "off";
+        assert!(of(&states).is_empty());
+        states[4].1 = "off";
+        assert_eq!(of(&states), ["oneflow is off"]);
+        states[4].1 = "ready";
+        states[9].1 = "backoff";
+        assert_eq!(of(&states), ["oneks is backoff"], "it was enabled");
+        states[9].1 = "absent";
+        assert_eq!(of(&states), ["oneks is absent"]);
     }
 }

@@ -52,7 +52,10 @@ pub(super) fn resolve(raw: &Raw, source: &Arc<Source>, mistakes: Vec<Mistake>) -
         .unwrap_or(Format::Text);
     let keep_dumps = desk.value("ONEPOD_KEEP_DUMPS", values::keep_dumps).unwrap_or(3);
     let stop_timeout = desk.value("ONEPOD_STOP_TIMEOUT", values::stop_timeout);
-    let disabled = desk.disabled(source.around.services.as_deref());
+    let known = source.around.services.as_deref();
+    let disabled = desk.services("ONEPOD_DISABLE", known);
+    let enabled = desk.services("ONEPOD_ENABLE", known);
+    desk.refuse_in_both(&enabled, &disabled);
     let (config, overrides) = desk.overrides();
     // There is no database only where one of its settings is a mistake.
     let (Some(database), true) = (database, desk.mistakes.is_empty()) else {
@@ -73,6 +76,7 @@ pub(super) fn resolve(raw: &Raw, source: &Arc<Source>, mistakes: Vec<Mistake>) -
         keep_dumps,
         stop_timeout,
         disabled,
+        enabled,
         config,
         overrides,
         rows: Vec::new(),
@@ -225,9 +229,9 @@ impl Desk<'_> {
         }
     }
 
-    /// Services that stay off; unknown names are mistakes where the known ones are known.
-    fn disabled(&mut self, services: Option<&[String]>) -> BTreeSet<String> {
-        let Some(given) = self.raw.get("ONEPOD_DISABLE") else {
+    /// The services that a setting names; unknown names are mistakes where the known ones are known.
+    fn services(&mut self, setting: &str, services: Option<&[String]>) -> BTreeSet<String> {
+        let Some(given) = self.raw.get(setting) else {
             return BTreeSet::new();
         };
         let names = values::names(&given.text);
@@ -236,13 +240,28 @@ impl Desk<'_> {
             .flat_map(|known| names.iter().filter(|name| !known.contains(name)))
         {
             self.mistakes.push(Mistake::new(
-                "ONEPOD_DISABLE",
+                setting,
                 given.origin.clone(),
                 format!("there is no service \"{name}\""),
                 format!("The services are {}.", services.unwrap_or_default().join(", ")),
             ));
         }
         names
+    }
+
+    /// A service cannot be switched on and off.
+    fn refuse_in_both(&mut self, enabled: &BTreeSet<String>, disabled: &BTreeSet<String>) {
+        let Some(given) = self.raw.get("ONEPOD_ENABLE") else {
+            return;
+        };
+        for name in enabled.intersection(disabled) {
+            self.mistakes.push(Mistake::new(
+                "ONEPOD_ENABLE",
+                given.origin.clone(),
+                format!("ONEPOD_DISABLE names \"{name}\" too"),
+                "Remove it from one of the two.",
+            ));
+        }
     }
 
     /// The file of `ONEPOD_CONFIG` and what it says.

@@ -148,6 +148,12 @@ pub const TABLE: &[Setting] = &[
         kind: Kind::Plain,
     },
     Setting {
+        name: "ONEPOD_ENABLE",
+        default: "none",
+        description: "Services that are off by default and start all the same, separated by commas: oneks.",
+        kind: Kind::Plain,
+    },
+    Setting {
         name: "ONEPOD_CONFIG",
         default: "none",
         description: "Path of a YAML file with further values for OpenNebula's configuration files.",

@@ -49,7 +49,7 @@ fn nothing_given_means_sqlite_and_defaults() {
     assert_eq!(settings.monitor_address(), "auto");
     assert_eq!(settings.listen().to_string(), "0.0.0.0:8080");
     assert_eq!(settings.log_format(), Format::Text);
-    assert!(settings.disabled().is_empty());
+    assert!(settings.disabled().is_empty() && settings.enabled().is_empty());
     assert!(settings.oneadmin_password().is_none());
 }
 
@@ -212,6 +212,22 @@ fn service_names_are_checked_only_where_they_are_known() {
         .unwrap_err()
         .to_string();
     assert!(text.contains("no service \"sunstone\""), "{text}");
+}
+
+#[test]
+fn a_service_that_is_enabled_must_exist_and_must_not_be_disabled_too() {
+    let settings = settle_test(&[("ONEPOD_ENABLE", "onegate"), ("ONEPOD_DISABLE", "oneflow")]).unwrap();
+    assert!(settings.enabled().iter().eq(["onegate"]) && settings.disabled().iter().eq(["oneflow"]));
+    let text = mistakes(&[
+        ("ONEPOD_ENABLE", "sunstone, oneflow"),
+        ("ONEPOD_DISABLE", "oneflow"),
+    ]);
+    for part in [
+        "ONEPOD_ENABLE (environment): there is no service \"sunstone\". The services are oned, oneflow, onegate.",
+        "ONEPOD_ENABLE (environment): ONEPOD_DISABLE names \"oneflow\" too. Remove it from one of the two.",
+    ] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
 }
 
 #[test]

@@ -62,17 +62,28 @@ impl Tail {
         self.lock().iter().map(|line| shown(&line.text)).collect()
     }
 
-    /// The headline of the last error, or the last line if there is none; blank lines do not count. Control characters
-    /// are shown.
+    /// The headline of the last error, or the last line if there is none; blank lines do not count. A headline that ends
+    /// in a colon only announces the cause, so the indented lines below it follow. Control characters are shown.
     #[must_use]
     pub fn last(&self) -> Option<String> {
         let lines = self.lock();
         let mut said = lines
             .iter()
+            .enumerate()
             .rev()
-            .filter(|line| !line.text.trim_ascii().is_empty());
-        let last = said.clone().find(|line| line.is_error).or_else(|| said.next())?;
-        Some(shown(&last.text))
+            .filter(|(_, line)| !line.text.trim_ascii().is_empty());
+        let (place, last) = said
+            .clone()
+            .find(|(_, line)| line.is_error)
+            .or_else(|| said.next())?;
+        let mut text = shown(&last.text);
+        if text.ends_with(':') {
+            let below = lines.iter().skip(place + 1);
+            for line in below.take_while(|line| line.text.starts_with(b"  ")) {
+                text = text + " " + shown(line.text.trim_ascii()).as_str();
+            }
+        }
+        Some(text)
     }
 
     /// Forgets all lines.
@@ -427,6 +438,18 @@ mod tests {
                 "    at g (x:3:4)",
                 "[4 more lines]"
             ]
+        );
+    }
+
+    #[test]
+    fn a_headline_that_ends_in_a_colon_is_followed_by_the_cause_below_it() {
+        let record = "[E] [SRV]: Server initialization failed: requirements are not met:\n  - no appliance\n  - no TPROXY";
+        let tail = tail(&[(Severity::Error, record), (Severity::Info, "[I] [SRV]: Stopped")]);
+        assert_eq!(
+            tail.last().as_deref(),
+            Some(
+                "[E] [SRV]: Server initialization failed: requirements are not met: - no appliance - no TPROXY"
+            )
         );
     }
 

@@ -2,9 +2,9 @@
 //! out.
 //!
 //! Reading one table stands in `config/unit.rs`, the order in `config/order.rs`, the look at the files of the image in
-//! `config/verify.rs`. Deliberately absent: whether a unit is installed or switched off; that is known only when it starts.
+//! `config/verify.rs`. Deliberately absent: whether a unit is installed; that is known only when it starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ mod order;
 mod unit;
 mod verify;
 
-pub use unit::{Kind, Readiness, Role, Unit, Work};
+pub use unit::{Kind, Off, Readiness, Role, Unit, Work};
 
 /// Time for all units together to stop, unless services.toml says otherwise: within the 30 s that Kubernetes gives a pod by
 /// default.
@@ -137,6 +137,19 @@ impl Config {
             stop_within: stop_timeout.unwrap_or(self.stop_within),
             ..self
         }
+    }
+
+    /// The same with these units switched on, where services.toml leaves them off, and those switched off.
+    #[must_use]
+    pub fn with_switches(mut self, enabled: &BTreeSet<String>, disabled: &BTreeSet<String>) -> Self {
+        for unit in &mut self.units {
+            if disabled.contains(&*unit.name) {
+                unit.off = Some(Off::Disabled);
+            } else if enabled.contains(&*unit.name) {
+                unit.off = None;
+            }
+        }
+        self
     }
 
     /// The names of all services, tasks and timers, in an order in which they can start.

@@ -158,7 +158,7 @@ impl Supervisor {
             name: self.name(unit).to_owned(),
             state: match state {
                 State::Waiting => "waiting for what it comes after; `onepod status` says for what",
-                State::Off => "switched off by ONEPOD_DISABLE",
+                State::Off => self.units.get(unit).map_or("off", Supervised::why_off),
                 State::Absent => "not installed in this image",
                 State::Standby => "on standby, as this front-end does not lead its zone",
                 State::Fenced => "waiting for the lease of the database",

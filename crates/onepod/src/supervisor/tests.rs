@@ -114,10 +114,7 @@ impl Pod {
         let (handle, commands) = channel();
         before(&handle);
         let (stop, mut requests) = StopRequests::channel();
-        let ending =
-            tokio::spawn(
-                async move { supervise(config, &BTreeSet::new(), means, commands, &mut requests).await },
-            );
+        let ending = tokio::spawn(async move { supervise(config, means, commands, &mut requests).await });
         Self {
             root,
             handle,

@@ -1,6 +1,6 @@
 //! One unit at the supervisor's hands: its runs, how they ended, and what is told about it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::capture::{Capture, Tail};
-use super::config::{self, Kind};
+use super::config::{self, Kind, Off};
 use super::follow::Source;
 use super::machine::{End, Index, Presence, State};
 use super::{Finish, Means, Report};
@@ -30,14 +30,15 @@ const LAST_LINES: usize = 2048;
 /// Earlier runs of a unit of which the output is still read, because processes that they left behind hold it.
 const MAX_LEFT_OPEN: usize = 4;
 
-/// Whether a unit can and shall run.
-pub(super) fn presence(unit: &config::Unit, disabled: &BTreeSet<String>) -> Presence {
-    if disabled.contains(&*unit.name) {
-        Presence::Off
-    } else if unit.installed.as_ref().is_some_and(|path| !path.exists()) {
-        Presence::Absent
-    } else {
-        Presence::Enabled
+/// Whether a unit can and shall run. What is not installed cannot be switched on, so it counts as absent rather than as
+/// off by default.
+pub(super) fn presence(unit: &config::Unit) -> Presence {
+    let absent = unit.installed.as_ref().is_some_and(|path| !path.exists());
+    match unit.off {
+        Some(Off::Disabled) => Presence::Off,
+        _ if absent => Presence::Absent,
+        Some(Off::ByDefault) => Presence::Off,
+        None => Presence::Enabled,
     }
 }
 
@@ -98,6 +99,11 @@ impl Supervised {
 
     pub(super) fn config(&self) -> &config::Unit {
         &self.config
+    }
+
+    /// Why it is off, for people.
+    pub(super) fn why_off(&self) -> &'static str {
+        self.config.off.map_or("off", Off::text)
     }
 
     /// The file that tells whether the unit is installed.

@@ -1,7 +1,6 @@
 //! `onepod check`: the settings and services.toml judged, and the plan of a start printed. Writes nothing and reaches
 //! for nothing outside of the pod. With `--image`, what the image carries is judged alone: for the image's build.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -13,7 +12,7 @@ use super::{EXIT_USAGE, complain, say};
 use crate::paths::Paths;
 use crate::prepare::render;
 use crate::settings::{self, Database, Origin, Settings, reference};
-use crate::supervisor::config::{Config, Kind};
+use crate::supervisor::config::{Config, Kind, Off};
 
 /// Arguments of `onepod check`.
 #[derive(Debug, clap::Args)]
@@ -41,7 +40,7 @@ pub fn run(args: Args) -> ExitCode {
     }
     let paths = Paths::new(args.root);
     let outcome = if args.image {
-        services(&paths).map(|config| units(&config, &BTreeSet::new(), &paths))
+        services(&paths).map(|config| units(&config, &paths))
     } else if args.diff {
         check(env::vars_os(), &paths, diff)
     } else {
@@ -72,6 +71,7 @@ fn check(
         Ok(config) => {
             let settings = settings::settle_with(environment, &config.names())
                 .map_err(|mistakes| mistakes.to_string())?;
+            let config = config.with_switches(settings.enabled(), settings.disabled());
             show(&settings, &config, paths)
         }
         Err(error) => match settings::settle(environment) {
@@ -163,7 +163,7 @@ fn plan(settings: &Settings, config: &Config, paths: &Paths) -> Result<String, S
     text.push_str(&aligned(&rows));
 
     text.push_str("\nServices:\n\n");
-    text.push_str(&units(config, settings.disabled(), paths));
+    text.push_str(&units(config, paths));
 
     text.push_str("\nA start would write:\n\n");
     text.push_str(&aligned(&writes(settings, paths, rendered.as_ref())));
@@ -180,16 +180,17 @@ fn plan(settings: &Settings, config: &Config, paths: &Paths) -> Result<String, S
 }
 
 /// Every service, task and timer, and whether it would run.
-fn units(config: &Config, disabled: &BTreeSet<String>, paths: &Paths) -> String {
+fn units(config: &Config, paths: &Paths) -> String {
     let absent = |path: &PathBuf| !paths.root().join(path.strip_prefix("/").unwrap_or(path)).exists();
     let rows: Vec<_> = config
         .units
         .iter()
         .map(|unit| {
-            let state = match &unit.installed {
-                _ if disabled.contains(&*unit.name) => "off (ONEPOD_DISABLE)".to_owned(),
-                Some(path) if absent(path) => format!("absent, there is no {}", path.display()),
-                _ => "on".to_owned(),
+            let state = match (unit.off, &unit.installed) {
+                (Some(off @ Off::Disabled), _) => off.text().to_owned(),
+                (_, Some(path)) if absent(path) => format!("absent, there is no {}", path.display()),
+                (Some(off), _) => off.text().to_owned(),
+                (None, _) => "on".to_owned(),
             };
             let kind = match unit.kind {
                 Kind::Service { .. } => "service",
@@ -392,6 +393,36 @@ schedule = { every_seconds = 60 }
             assert!(!text.contains(secret), "{secret} is in\n{text}");
         }
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_plan_says_why_a_service_is_off() {
+        let here = SERVICES.replace("[services.oneflow]", "[services.oneflow]\nenabled = false")
+            + "[services.onegate]\ncommand = [\"/usr/bin/oned\"]\ninstalled = \"/usr/bin/oned\"\nenabled = false\n\
+               readiness = { notify = true }\n";
+        let root = root(&here);
+        let state = |name: &str, pairs: &[(&str, &str)]| {
+            let pairs = [&[("OPENNEBULA_HOSTNAME", "one")], pairs].concat();
+            let text = check_in(&root, &pairs).unwrap();
+            let row = text
+                .lines()
+                .find(|line| line.starts_with(&format!("  {name} ")))
+                .unwrap();
+            row.split_once("service  ").unwrap().1.to_owned()
+        };
+        assert_eq!(
+            state("onegate", &[]),
+            "off by default; ONEPOD_ENABLE switches it on"
+        );
+        assert_eq!(state("onegate", &[("ONEPOD_ENABLE", "onegate")]), "on");
+        assert_eq!(
+            state("onegate", &[("ONEPOD_DISABLE", "onegate")]),
+            "off by ONEPOD_DISABLE"
+        );
+        assert!(
+            state("oneflow", &[]).starts_with("absent, "),
+            "a setting cannot switch on what is not installed"
+        );
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //!
 //! `onepod supervise` is the same without the stages, for looking at a services.toml on a machine that is prepared.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::io;
 use std::net::SocketAddr;
@@ -99,8 +98,7 @@ pub async fn run(args: Args) -> ExitCode {
             .await
             .map(Some)
     };
-    let config = config.with_stop_timeout(settings.stop_timeout());
-    pod.live(config, settings.disabled(), stages).await
+    pod.live(configured(config, &settings), stages).await
 }
 
 /// Supervises the services of one file, with nothing prepared.
@@ -115,11 +113,17 @@ pub async fn supervise_only(args: SuperviseArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&paths, &mistakes.to_string()),
     };
-    let config = config.with_stop_timeout(settings.stop_timeout());
     match Pod::begin(&settings, paths) {
-        Ok(pod) => pod.live(config, settings.disabled(), async { Ok(None) }).await,
+        Ok(pod) => pod.live(configured(config, &settings), async { Ok(None) }).await,
         Err(error) => fail(&error.to_string()),
     }
+}
+
+/// services.toml with what the settings change of it.
+fn configured(config: Config, settings: &Settings) -> Config {
+    config
+        .with_stop_timeout(settings.stop_timeout())
+        .with_switches(settings.enabled(), settings.disabled())
 }
 
 /// Why the pod could not begin.
@@ -224,7 +228,6 @@ impl Pod {
     async fn live(
         mut self,
         config: Config,
-        disabled: &BTreeSet<String>,
         stages: impl Future<Output = Result<Option<Prepared>, PrepareError>>,
     ) -> ExitCode {
         let log = self.means.log.clone();
@@ -261,7 +264,7 @@ impl Pod {
                 };
                 self.means.bootstrapping = self.bootstrapping.load(Ordering::Relaxed);
                 let ending = tokio::select! {
-                    ending = supervise(config, disabled, self.means, self.commands, &mut self.stop) => ending,
+                    ending = supervise(config, self.means, self.commands, &mut self.stop) => ending,
                     ending = lease => ending,
                 };
                 tracing::info!("all services stopped");

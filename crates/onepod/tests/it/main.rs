@@ -18,4 +18,5 @@ mod pod;
 mod prepare;
 mod restart;
 mod ssh;
+mod switches;
 mod tasks;

@@ -67,7 +67,8 @@ module Cloud
         text.gsub('&lt;', '<').gsub('&gt;', '>').gsub('&amp;', '&')
     end
 
-    # A whole server that knows nothing but its users: OneForm and OneKS. Lines of its log have the given form.
+    # A whole server that knows nothing but its users: OneForm and OneKS. Lines of its log have the given form. The block, if
+    # there is one, gives the reason for which the server cannot start.
     def service(conf, name, host, port, form)
         begin
             secret("#{name}_auth")
@@ -78,6 +79,10 @@ module Cloud
         log = File.open("#{LOG}/#{name}.log", 'a')
         log.sync = true
         say = ->(severity, text) { log.puts format(form, stamp, severity, text) }
+        if block_given? && (reason = yield)
+            say.call('E', "Server initialization failed: #{reason}")
+            exit(1)
+        end
         say.call('I', 'Starting server')
         trace(name) {|text| say.call('E', text) }
         serve(host, port, 2.0, log, say) do |_, _, headers|

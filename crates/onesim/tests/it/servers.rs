@@ -192,10 +192,44 @@ fn a_server_without_its_secret_does_not_start() {
     }
 }
 
+/// Writes OpenNebulaNetwork.conf with TPROXY for these ports.
+fn configure_tproxy(front: &FrontEnd, ports: &[u16]) {
+    let folder = front.path("var/remotes/etc/vnm");
+    fs::create_dir_all(&folder).unwrap();
+    let entries = ports.iter().map(|port| {
+        format!("- :service_port: {port}\n  :remote_addr: one.example.org\n  :remote_port: {port}\n")
+    });
+    let text = format!(":vlan_mtu: 1500\n:tproxy:\n{}", entries.collect::<String>());
+    fs::write(folder.join("OpenNebulaNetwork.conf"), text).unwrap();
+}
+
+#[test]
+fn oneks_exits_with_1_and_names_the_file_until_tproxy_has_both_ports() {
+    let mut front = FrontEnd::new();
+    front.release = "7.4.0";
+    let _oned = front.up();
+    configure(&front, "oneks-server.conf", free_port());
+    for (configured, missing) in [(&[][..], "2633, 5030"), (&[5030], "2633")] {
+        configure_tproxy(&front, configured);
+        let mut server = start(&front, "ruby", "oneks-server.rb");
+        assert_eq!(server.ended().code(), Some(1), "{configured:?}");
+        let log = fs::read_to_string(front.path("var/oneks.log")).unwrap();
+        let reason = format!(
+            "TPROXY has no service_port {missing} in {}/OpenNebulaNetwork.conf",
+            front.path("var/remotes/etc/vnm").display()
+        );
+        assert!(
+            log.contains("[E] [SRV]: Server initialization failed: ") && log.contains(&reason),
+            "{log}"
+        );
+    }
+}
+
 #[test]
 fn oneform_and_oneks_let_users_in_with_the_releases_own_secrets() {
     let mut front = FrontEnd::new();
     front.release = "7.4.0";
+    configure_tproxy(&front, &[5030, 2633]);
     let _oned = front.up();
     for (name, line) in [
         ("oneform", "[I] [LOG]: Starting server"),

@@ -169,6 +169,29 @@ fn a_service_that_is_off_leaves_nothing_behind() {
 }
 
 #[test]
+fn oneks_starts_only_when_it_is_enabled_and_opens_no_port() {
+    let (off, on) = (render(&json!({})), render(&json!({"oneks": {"enabled": true}})));
+    let enabled = |objects: &[_]| {
+        find(objects, "ConfigMap", "opennebula")
+            .at("/data/ONEPOD_ENABLE")
+            .clone()
+    };
+    assert!(enabled(&off).is_null());
+    assert_eq!(enabled(&on), json!("oneks"));
+    assert_eq!(names(&off), names(&on));
+    for object in &off {
+        if ["Service", "NetworkPolicy"].contains(&object.kind()) {
+            assert_eq!(
+                object.at("/spec"),
+                find(&on, object.kind(), object.name()).at("/spec"),
+                "{}",
+                object.name()
+            );
+        }
+    }
+}
+
+#[test]
 fn the_ingress_leads_to_the_web_interface_by_name() {
     assert!(!render(&json!({})).iter().any(|object| object.kind() == "Ingress"));
     let objects = render(&json!({"ingress": {

@@ -47,6 +47,31 @@ fn the_images_own_file_is_right_and_in_an_order_in_which_services_can_start() {
             .map(|unit| &*unit.name)
             .eq(["oned", "bootstrap"])
     );
+    assert!(
+        config
+            .units
+            .iter()
+            .filter(|unit| unit.off == Some(Off::ByDefault))
+            .map(|unit| &*unit.name)
+            .eq(["oneks"])
+    );
+}
+
+#[test]
+fn settings_switch_units_on_and_off() {
+    let config = parse(
+        "[services.a]\ncommand = [\"/bin/a\"]\nreadiness = { notify = true }\n\
+         [services.b]\ncommand = [\"/bin/b\"]\nreadiness = { notify = true }\nenabled = false\n",
+    )
+    .unwrap();
+    let off = |enabled: &[&str], disabled: &[&str]| {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let config = config.clone().with_switches(&set(enabled), &set(disabled));
+        config.units.iter().map(|unit| unit.off).collect::<Vec<_>>()
+    };
+    assert_eq!(off(&[], &[]), [None, Some(Off::ByDefault)]);
+    assert_eq!(off(&["b"], &["a"]), [Some(Off::Disabled), None]);
+    assert_eq!(off(&["a"], &["b"]), [None, Some(Off::Disabled)], "a is on anyway");
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct Unit {
     pub(crate) kind: Kind,
     pub(crate) work: Work,
     pub(crate) installed: Option<PathBuf>,
+    /// Why it does not run, although it may be installed.
+    pub(crate) off: Option<Off>,
     pub(crate) after: Vec<String>,
     pub(crate) wants: Vec<String>,
     pub(crate) role: Role,
@@ -88,6 +90,26 @@ pub enum Work {
     },
     /// It calls a function of onepod's own, one of [`builtin::NAMES`].
     Builtin(String),
+}
+
+/// Why a unit is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Off {
+    /// services.toml says so, and `ONEPOD_ENABLE` does not name it.
+    ByDefault,
+    /// `ONEPOD_DISABLE` names it.
+    Disabled,
+}
+
+impl Off {
+    /// The reason, for people.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::ByDefault => "off by default; ONEPOD_ENABLE switches it on",
+            Self::Disabled => "off by ONEPOD_DISABLE",
+        }
+    }
 }
 
 /// On which front-ends of a zone a unit runs.
@@ -211,6 +233,8 @@ impl<'a> Place<'a> {
 pub(super) struct RawService {
     command: Vec<String>,
     installed: Option<PathBuf>,
+    #[serde(default = "enabled")]
+    enabled: bool,
     #[serde(default)]
     after: Vec<String>,
     #[serde(default)]
@@ -338,6 +362,10 @@ impl RawStop {
     }
 }
 
+fn enabled() -> bool {
+    true
+}
+
 fn start_within() -> u64 {
     START_WITHIN
 }
@@ -383,6 +411,7 @@ pub(super) fn service(place: &mut Place<'_>, raw: RawService) -> Option<Unit> {
         },
         work,
         installed: raw.installed,
+        off: (!raw.enabled).then_some(Off::ByDefault),
         after: raw.after,
         wants: raw.wants,
         role: raw.role,
@@ -454,6 +483,7 @@ fn short(name: &str, work: Work) -> Unit {
         },
         work,
         installed: None,
+        off: None,
         after: Vec::new(),
         wants: Vec::new(),
         role: Role::Any,
