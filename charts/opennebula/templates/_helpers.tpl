@@ -96,7 +96,7 @@ the repository is ours, under whatever mirror. Empty before the first release. *
 {{- define "opennebula.releasedImage" -}}
 {{- if not (or .Values.image.tag .Values.image.digest) -}}
 {{- if hasSuffix "pablodelarco/opennebula" .Values.image.repository -}}
-{{- get (.Chart.Annotations | default dict) "opennebula-kubernetes/image" -}}
+{{- with .Chart.Annotations }}{{ index . "opennebula-kubernetes/image" }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

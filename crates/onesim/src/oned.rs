@@ -197,6 +197,13 @@ fn start(release: Release, bootstrap_only: bool) -> Result<(), String> {
     server::serve(&oned, listener);
     oned.log
         .info("ReM", &format!("Starting XML-RPC server, port {port} ..."));
+    // Since 7.2; nothing of the API is simulated there.
+    let grpc = oned.config.get("GRPC_PORT");
+    if !grpc.is_empty() {
+        let listener = server::bind(oned.config.get("GRPC_LISTEN_ADDRESS"), grpc)
+            .map_err(|_| "Could not start the gRPC server".to_owned())?;
+        std::thread::spawn(move || listener.incoming().for_each(drop));
+    }
     oned.log.info("ReM", "Request Manager started.");
     scheduler::run(&oned);
     notify::ready();

@@ -8,6 +8,8 @@ use std::str::FromStr;
 pub(crate) struct Release([u32; 4]);
 
 impl Release {
+    /// The first whose oned listens for gRPC.
+    pub(crate) const GRPC: Self = Self([7, 2, 0, 0]);
     /// The first with `opennebula-form`.
     pub(crate) const FORM: Self = Self([7, 2, 0, 0]);
     /// The first with `opennebula-ks`.

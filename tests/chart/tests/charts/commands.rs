@@ -25,7 +25,7 @@ fn pages() -> Vec<PathBuf> {
         root.join("charts/opennebula/README.md"),
         root.join("charts/opennebula/charts/mariadb/README.md"),
     ];
-    for folder in ["docs", "docs/runbooks"] {
+    for folder in ["docs", "docs/maintainers", "docs/runbooks"] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "md") {
@@ -129,7 +129,7 @@ const HELM_RENDERED: [&str; 3] = ["install", "upgrade", "template"];
 /// Words of the shell before a program.
 const KEYWORDS: [&str; 4] = ["until", "while", "do", "done"];
 
-const HELM_OTHERS: [&str; 6] = ["test", "uninstall", "rollback", "get", "push", "show"];
+const HELM_OTHERS: [&str; 7] = ["test", "uninstall", "rollback", "get", "push", "repo", "show"];
 const KUBECTL: [&str; 15] = [
     "annotate",
     "apply",
@@ -158,7 +158,7 @@ const OF_THE_CLUSTER: [&str; 7] = [
     "storageclass",
 ];
 /// Programs that need nothing of ours, and those of this repository's developers.
-const OTHERS: [&str; 31] = [
+const OTHERS: [&str; 33] = [
     "sleep",
     "cargo",
     "cat",
@@ -166,6 +166,7 @@ const OTHERS: [&str; 31] = [
     "cluster/cluster",
     "CLUSTER_BIN",
     "cp",
+    "crane",
     "curl",
     "docker",
     "echo",
@@ -173,6 +174,7 @@ const OTHERS: [&str; 31] = [
     "gh",
     "git",
     "go",
+    "gpg",
     "grep",
     "head",
     "jq",
@@ -246,7 +248,7 @@ fn every_command_is_one_that_works() {
                             HELM_OTHERS.contains(&verb),
                             format!("{page}: helm {verb}: {line}"),
                         );
-                        let released = !["push", "show"].contains(&verb);
+                        let released = !["push", "repo", "show"].contains(&verb);
                         check(
                             !released || line.contains("--namespace "),
                             format!("{page}: no namespace: {line}"),
@@ -308,7 +310,9 @@ fn render_as_it_stands(page: &str, words: &[String]) {
             | "--reuse-values"
             | "--install" => {}
             "--timeout" => drop(words.next()),
-            "oci://ghcr.io/pablodelarco/charts/opennebula" | "charts/opennebula" => {
+            "oci://ghcr.io/pablodelarco/charts/opennebula"
+            | "opennebula/opennebula"
+            | "charts/opennebula" => {
                 arguments.push(root.join("charts/opennebula").display().to_string());
             }
             "-f" | "--values" => {

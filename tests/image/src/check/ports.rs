@@ -10,15 +10,22 @@ use super::Seen;
 use super::sockets::{self, Ports};
 use crate::context::Context;
 use crate::findings::Findings;
+use crate::release::Release;
 use crate::stand::{self, Stand};
 
+/// oned's API over gRPC. One Dockerfile exposes the ports of all lines.
+const GRPC: &str = "2634/tcp";
 /// A service that is ready listens; what its drivers open later is awaited this long.
 const LATER: Duration = Duration::from_secs(20);
 
 pub(super) fn run(context: &Context, stand: &mut Stand) -> Result<Seen> {
     let mut container = stand.start()?;
     stand::services(&mut container, context.release)?;
-    let exposed: BTreeSet<&str> = context.config.exposed().collect();
+    let exposed: BTreeSet<&str> = context
+        .config
+        .exposed()
+        .filter(|port| *port != GRPC || context.release >= Release::GRPC)
+        .collect();
     let ephemeral = sockets::first_ephemeral()?;
     let mut last = Compared::default();
     // What is still missing at the end is told below, with the rest.
