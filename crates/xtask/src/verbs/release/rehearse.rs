@@ -1,7 +1,7 @@
 //! `release rehearse`: the way of a release from the vendor's index to its tags, on this machine alone: a real registry, a
 //! signed apt repository of simulated packages, one real image. What goes wrong on the way must leave the tags as they are.
 //!
-//! Scans, scenarios and signatures are not part of it: each has its own verb or workflow step.
+//! Scenarios and signatures are not part of it: each has its own verb or workflow step.
 
 mod refusals;
 mod scenes;
@@ -12,10 +12,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::ignores::today;
 use crate::lock::Lock;
 use crate::progress::{self, Counts, Progress};
 use crate::registry::Digest;
+use crate::release::gate::prove;
 use crate::repo::Repo;
+use crate::tools::TRIVY;
 use crate::{apt, machine, platform};
 use stage::Stage;
 
@@ -29,7 +32,7 @@ impl Rehearse {
     )]
     pub(crate) fn run(self, repo: &Repo) -> Result<ExitCode> {
         let mut progress = Progress::start();
-        progress.step("machine", || machine::check(repo))?;
+        progress.step("machine", || machine::check_for_images(repo))?;
         progress.step("packages of the system", || {
             apt::install(repo, &[apt::CLUSTER, apt::TESTS])
         })?;
@@ -95,6 +98,20 @@ fn play(repo: &Repo, stage: &Stage, image: &Digest, progress: &mut Progress) {
     scene("images that are not good enough", &|| refusals::images(stage));
     scene("a registry in trouble", &|| refusals::registries(stage, repo));
     scene("all of it once more", &|| passed(scenes::again(stage)));
+    progress.test("the gate sees planted libraries", || {
+        if !TRIVY.path(repo).exists() {
+            progress::say(
+                "        Trivy takes ten minutes to compile: `cargo xtask release gate` does, and proves it",
+            );
+            return Ok(Counts {
+                not_possible: 1,
+                ..Counts::default()
+            });
+        }
+        stage.heading("the gate sees planted libraries");
+        stage.shown("release gate", &prove(repo, today())?.join("\n"));
+        Ok(Counts::PASSED)
+    });
     progress.test("transcript of the rehearsal", || {
         let file = stage.write_transcript(repo)?;
         progress::say(&format!("        {}", file.display()));
