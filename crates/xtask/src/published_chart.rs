@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::cluster::{self, Cluster};
 use crate::digest;
+use crate::forge::chart::push;
 use crate::progress::Counts;
 use crate::rehearsal::{Registry, build};
 use crate::repo::Repo;
@@ -30,7 +31,7 @@ pub(crate) fn check(repo: &Repo, cluster: &Cluster) -> Result<Counts> {
     let out = folder.path().join("dist");
     let address = serve::serve(folder.path())?;
     let index = format!("http://{address}/dist");
-    chart::pack(repo, &out, None, Some(&index), None)?;
+    chart::pack(repo, &out, Some(&index), None)?;
     let archive = archive(&out)?;
     let registry = Registry::start(
         &build(repo)?,
@@ -38,11 +39,13 @@ pub(crate) fn check(repo: &Repo, cluster: &Cluster) -> Result<Counts> {
         &log(repo, "registry"),
     )?;
     let charts = format!("oci://{}/charts", registry.address);
-    helm(repo, cluster)?
-        .args(["push", "--plain-http"])
-        .arg(&archive)
-        .arg(&charts)
-        .run(&log(repo, "push"))?;
+    let program = cluster::programs(repo)?.join("helm");
+    let pushed = push(repo, &program, &out, &charts)?;
+    let again = push(repo, &program, &out, &charts)?;
+    ensure!(
+        pushed == again,
+        "a version that is there was pushed again: {pushed}, {again}"
+    );
     let sources = [
         Source {
             name: "index",

@@ -5,4 +5,6 @@ mod registry;
 mod vendor;
 
 pub(crate) use registry::{Registry, build};
-pub(crate) use vendor::{Key, at, now, publish, suite};
+#[cfg(test)]
+pub(crate) use vendor::at;
+pub(crate) use vendor::{Key, now, publish, suite};

@@ -6,7 +6,6 @@
 
 pub(crate) mod changed;
 pub(crate) mod chart;
-mod control;
 mod detect;
 pub(crate) mod gate;
 pub(crate) mod ignores;
@@ -21,5 +20,5 @@ mod table;
 pub(crate) mod tags;
 pub(crate) mod unpack;
 
-pub(crate) use detect::{Mode, Outcome, detect};
+pub(crate) use detect::{Mode, detect};
 pub(crate) use repository::{Repository, VENDOR_FINGERPRINT, Vendor};

@@ -6,7 +6,6 @@
 
 mod changes;
 mod lines;
-mod number;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -19,7 +18,7 @@ use super::tags::Build;
 use crate::registry::Digest;
 use crate::versions::{Entry, Version};
 
-pub(crate) use number::ChartVersion;
+pub(crate) use semver::Version as ChartVersion;
 
 /// The annotation of the image that a published chart installs, `X.Y.Z-rN@sha256:…`. The chart's helpers read it.
 const IMAGE: &str = "opennebula-kubernetes/image";
@@ -64,7 +63,9 @@ struct RawChart {
 /// The version in a Chart.yaml.
 pub(crate) fn version_of(chart: &str) -> Result<ChartVersion> {
     let raw: RawChart = serde_saphyr::from_str(chart).context("it is no Chart.yaml with a version")?;
-    raw.version.parse()
+    raw.version
+        .parse()
+        .with_context(|| format!("version is \"{}\"", raw.version))
 }
 
 /// Whether the programs get the chart's version too.
@@ -144,7 +145,8 @@ pub(crate) fn with_version(
     let number = version.to_string();
     let programs = lines::value_below(text(WORKSPACE), "[workspace.package]", "version = ")?;
     let programs: ChartVersion = programs.trim_matches('"').parse().context(WORKSPACE)?;
-    let programs = if mode == Programs::Keep && programs.has_patch(version) {
+    let one_line = (programs.major, programs.minor) == (version.major, version.minor);
+    let programs = if mode == Programs::Keep && one_line && programs <= *version {
         programs
     } else {
         version.clone()
@@ -172,7 +174,7 @@ pub(crate) fn with_version(
         ("license", lines::Annotation::Word("Apache-2.0".to_owned())),
         (
             "prerelease",
-            lines::Annotation::Word(format!("\"{}\"", version.is_prerelease())),
+            lines::Annotation::Word(format!("\"{}\"", !version.pre.is_empty())),
         ),
         ("images", lines::Annotation::Text(annotated)),
         ("links", lines::Annotation::Text(links)),
@@ -258,6 +260,15 @@ fn list(images: &[(&str, String)]) -> String {
     lines.concat()
 }
 
+/// The version after a published one.
+pub(crate) fn next_patch(version: &ChartVersion) -> ChartVersion {
+    ChartVersion::new(
+        version.major,
+        version.minor,
+        version.patch + u64::from(version.pre.is_empty()),
+    )
+}
+
 /// A changelog with a section of its own for a version, before that of the last one.
 pub(crate) fn with_section(changelog: &str, version: &ChartVersion, why: &str) -> String {
     let section = format!("## [{version}]\n\n### Changed\n\n- {why}.\n\n");
@@ -332,54 +343,6 @@ fn some(files: &[String]) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawIndex {
-    api_version: String,
-    entries: BTreeMap<String, Vec<RawEntry>>,
-}
-
-#[derive(Deserialize)]
-struct RawEntry {
-    version: String,
-    #[serde(default)]
-    digest: String,
-}
-
-/// What an index says of a chart's package.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// It has no such version.
-    Not,
-    /// It has this very package.
-    Same,
-    /// It has another package of this version, with this digest.
-    Other(String),
-}
-
-/// Looks for a package in the text of a repository's index. `digest` is without `sha256:`.
-pub(crate) fn look_up(index: &str, name: &str, version: &ChartVersion, digest: &str) -> Result<Known> {
-    let index: RawIndex = serde_saphyr::from_str(index)
-        .context("it is no index of a chart repository: take it from the repository again")?;
-    if index.api_version != "v1" {
-        bail!("it has the apiVersion {}, and v1 is known", index.api_version);
-    }
-    let entries = index.entries.get(name).map_or(&[][..], Vec::as_slice);
-    let entry = entries.iter().find(|entry| {
-        entry
-            .version
-            .parse()
-            .is_ok_and(|other: ChartVersion| other == *version)
-    });
-    Ok(
-        match entry.map(|entry| entry.digest.trim_start_matches("sha256:")) {
-            None => Known::Not,
-            Some(known) if known == digest => Known::Same,
-            Some(known) => Known::Other(known.to_owned()),
-        },
-    )
 }
 
 #[cfg(test)]

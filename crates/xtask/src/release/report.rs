@@ -1,407 +1,396 @@
-//! What changed between two releases' packages, for the pull request that adopts the newer one: dependencies, units,
-//! default configuration, schema of the database, files of credentials, files; and what of ours it asks to look at. Pure.
-//!
-//! Configuration is compared key by key, never by lines: comments and order are no changes. Values of keys that hold
-//! secrets are never shown, others are cut short, long lists end with a count. The vendor's texts are not in it.
-
-mod checklist;
-mod contents;
-mod settings;
-mod units;
+//! What changed between two releases' packages, for the pull request that adopts the newer one: which of our files have to
+//! follow, which files changed, and the changed texts (packages, units, default configuration, schema). Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
-use crate::versions::{Line, Version};
+use similar::TextDiff;
 
 use super::markdown;
+use super::unpack::{Contents, PACKAGES};
+use crate::versions::Version;
 
-pub(crate) use checklist::Ours;
-pub(crate) use contents::{Contents, File, Package, is_read, place};
+/// What GitHub takes as a body is 65,536 characters; bytes are never fewer.
+const MAX_BYTES: usize = 60_000;
+/// Names of a folder that are shown; the others are counted.
+const MAX_NAMES: usize = 6;
 
-/// Rows of a table; the rest is counted.
-const ROWS: usize = 40;
-/// Characters of a value; the rest is counted.
-const VALUE: usize = 70;
-/// A forge takes a body of 65536 bytes.
-const LONGEST: usize = 60_000;
+/// Changed files, by a part of their path, and which of our files follow them, why.
+const FOLLOWING: [(&str, &str, &str); 14] = [
+    (
+        "packages/",
+        "crates/xtask/src/versions.rs",
+        "a package that is new or gone: whether it is installed of this line",
+    ),
+    (
+        "packages/",
+        "image/packages",
+        "what a new dependency brings, and whether anything of it is taken out",
+    ),
+    (
+        ".service",
+        "image/services.toml",
+        "command, user, order and environment of the unit",
+    ),
+    (".timer", "image/services.toml", "the schedule of the unit"),
+    (
+        ".service",
+        "charts/opennebula/values.yaml",
+        "whether a new unit needs a port, a Service, a switch",
+    ),
+    (
+        ".service",
+        "crates/onesim/src/package/contents.rs",
+        "the simulated package of a new unit",
+    ),
+    (
+        ".service",
+        "crates/onepod/src/reconcile/serveradmin.rs",
+        "files of credentials that the unit asserts",
+    ),
+    (
+        "etc/one/oned.conf",
+        "crates/onepod/src/settings/vendor/oned.rs",
+        "keys that are new, gone or have another default",
+    ),
+    (
+        "etc/one/monitord.conf",
+        "crates/onepod/src/settings/vendor/scheduling.rs",
+        "the same",
+    ),
+    (
+        "etc/one/schedulers/",
+        "crates/onepod/src/settings/vendor/scheduling.rs",
+        "the same",
+    ),
+    (
+        "-server.conf",
+        "crates/onepod/src/settings/vendor/servers.rs",
+        "the same; ports also in image/Dockerfile and values.yaml",
+    ),
+    (
+        "usr/lib/one/ruby/onedb/",
+        "crates/onepod/src/prepare/migrate.rs",
+        "the schema: try the upgrade of a dump, and the way back",
+    ),
+    (
+        "usr/lib/tmpfiles.d/",
+        "crates/onepod/src/prepare/layout.rs",
+        "directories that systemd-tmpfiles would make",
+    ),
+    (
+        "etc/one/",
+        "docs/configuration.md",
+        "is generated from the tables above",
+    ),
+];
 
-/// One key, directive, package or file that is not as it was.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Change {
-    /// The file or unit that it is in.
-    pub(crate) place: String,
-    pub(crate) key: String,
-    /// None when it is new.
-    pub(crate) before: Option<String>,
-    /// None when it is gone.
-    pub(crate) now: Option<String>,
+/// A file that is not as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Added,
+    Removed,
+    Changed,
 }
 
-/// Everything that is not as it was.
-#[derive(Debug)]
-pub(crate) struct Difference {
-    old: Version,
-    new: Version,
-    /// None where a side has no packages' metadata: a folder of files alone.
-    pub(crate) packages: Option<Vec<Change>>,
-    pub(crate) dependencies: Option<Vec<Change>>,
-    pub(crate) units: Vec<Change>,
-    pub(crate) settings: Vec<Change>,
-    /// None where a side does not say which schema it needs.
-    pub(crate) schema: Option<Vec<Change>>,
-    pub(crate) migrators: Vec<String>,
-    pub(crate) credentials: Vec<Change>,
-    /// Files of configuration that could not be read as such on one of the sides.
-    pub(crate) unread: Vec<String>,
-    pub(crate) files: Vec<Folder>,
+/// The report, in Markdown, without the last line's end.
+pub(crate) fn report((old, before): (Version, &Contents), (new, now): (Version, &Contents)) -> String {
+    let changes = changes(before, now);
+    let parts = [
+        format!("# OpenNebula {old} → {new}: what changed in its packages"),
+        format!(
+            "## What has to follow here\n\n{}",
+            checklist(&changes, before, now)
+        ),
+        format!("## Files\n\n{}", folders(&changes)),
+        format!("## Texts, without comments\n\n{}", texts(&changes, before, now)),
+    ];
+    cut(parts.join("\n\n"))
 }
 
-/// Files of one folder.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Folder {
-    pub(crate) name: String,
-    pub(crate) added: Vec<String>,
-    pub(crate) removed: Vec<String>,
-    pub(crate) changed: Vec<String>,
-}
-
-/// Compares two releases.
-pub(crate) fn compare(old: (Version, &Contents), new: (Version, &Contents)) -> Difference {
-    let (before, now) = (old.1, new.1);
-    let of_packages = |what: fn(&Contents) -> BTreeMap<String, BTreeMap<String, String>>| {
-        let both = !before.packages.is_empty() && !now.packages.is_empty();
-        both.then(|| nested(&what(before), &what(now)))
-    };
-    let (settings, unread) = settings::compare(before, now);
-    let schema = before.schema().zip(now.schema()).map(|(before, now)| {
-        let one = |schema: BTreeMap<String, String>| BTreeMap::from([("schema".to_owned(), schema)]);
-        nested(&one(before), &one(now))
+fn changes<'a>(before: &'a Contents, now: &'a Contents) -> BTreeMap<&'a str, Change> {
+    let paths: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let changed = paths.into_iter().filter_map(|path| {
+        let change = match (before.get(path), now.get(path)) {
+            (None, _) => Change::Added,
+            (_, None) => Change::Removed,
+            // Of a text the statements count, and not the comments.
+            (Some(before), Some(now)) if before.text.is_some() && before.text == now.text => return None,
+            (Some(before), Some(now)) if before.digest == now.digest => return None,
+            _ => Change::Changed,
+        };
+        Some((path.as_str(), change))
     });
-    Difference {
-        old: old.0,
-        new: new.0,
-        packages: of_packages(Contents::versions),
-        dependencies: of_packages(Contents::dependencies),
-        units: nested(&units::of(before), &units::of(now)),
-        settings,
-        schema,
-        migrators: now.migrators().difference(&before.migrators()).cloned().collect(),
-        credentials: nested(&units::credentials(before), &units::credentials(now)),
-        unread,
-        files: folders(before, now),
-    }
+    changed.collect()
 }
 
-/// What is not the same in maps of maps: place, key, value.
-fn nested(
-    before: &BTreeMap<String, BTreeMap<String, String>>,
-    now: &BTreeMap<String, BTreeMap<String, String>>,
-) -> Vec<Change> {
-    let none = BTreeMap::new();
-    let places: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    let mut changes = Vec::new();
-    for place in places {
-        let (before, now) = (
-            before.get(place).unwrap_or(&none),
-            now.get(place).unwrap_or(&none),
-        );
-        let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-        for key in keys {
-            if before.get(key) != now.get(key) {
-                changes.push(Change {
-                    place: place.clone(),
-                    key: key.clone(),
-                    before: before.get(key).cloned(),
-                    now: now.get(key).cloned(),
-                });
-            }
+/// Our files that follow, each with the files that ask for it and the lines that are new in them.
+fn checklist(changes: &BTreeMap<&str, Change>, before: &Contents, now: &Contents) -> String {
+    let mut items = Vec::new();
+    for (part, ours, why) in FOLLOWING {
+        let asking: Vec<&str> = changes
+            .iter()
+            .filter(|(path, _)| {
+                path.contains(part) && (before.contains_key(**path) || now.contains_key(**path))
+            })
+            .map(|(path, _)| path.rsplit('/').next().unwrap_or(path))
+            .collect();
+        if !asking.is_empty() {
+            items.push(format!("- [ ] `{ours}`: {why} ({})", few(&asking)));
         }
     }
-    changes
-}
-
-fn folders(before: &Contents, now: &Contents) -> Vec<Folder> {
-    let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
-    let paths: BTreeSet<&String> = before.files.keys().chain(now.files.keys()).collect();
-    for path in paths {
-        let (before, now) = (before.files.get(path), now.files.get(path));
-        if before.map(File::mark) == now.map(File::mark) {
-            continue;
-        }
-        let (name, rest) = contents::folder(path);
-        let folder = folders.entry(name.to_owned()).or_default();
-        name.clone_into(&mut folder.name);
-        match (before, now) {
-            (None, _) => folder.added.push(rest.to_owned()),
-            (_, None) => folder.removed.push(rest.to_owned()),
-            _ => folder.changed.push(rest.to_owned()),
-        }
-    }
-    folders.into_values().collect()
-}
-
-impl Difference {
-    fn line(&self) -> Line {
-        self.new.line()
-    }
-
-    /// The report, in Markdown, without the last line's end. `ours` tells what this repository knows already.
-    pub(crate) fn report(&self, ours: &Ours) -> String {
-        let mut parts = vec![
-            format!(
-                "# OpenNebula {} → {}: what changed in its packages",
-                self.old, self.new
-            ),
-            self.summary(),
-            "## What to look at here".to_owned(),
-            checklist::shown(&checklist::of(self, ours)),
-        ];
-        let optional = |changes: Option<&Vec<Change>>, titles, what: &str| match changes {
-            Some(changes) => changed(changes, titles),
-            None => format!("Not compared: {what}."),
-        };
-        let no_packages = "one of the sides is a folder of files without the packages' metadata";
-        parts.push("## Packages".to_owned());
-        parts.push(optional(
-            self.packages.as_ref(),
-            ["package", "field"],
-            no_packages,
-        ));
-        parts.push("## Dependencies".to_owned());
-        parts.push(optional(
-            self.dependencies.as_ref(),
-            ["package", "field and name"],
-            no_packages,
-        ));
-        parts.push("## Services and their units".to_owned());
-        parts.push(changed(&self.units, ["unit", "directive"]));
-        parts.push("## Default configuration".to_owned());
-        parts.push(by_place(&self.settings));
-        if !self.unread.is_empty() {
-            parts.push(format!(
-                "Changed, and compared as a whole only: {}.",
-                few(&self.unread)
-            ));
-        }
-        parts.push("## Schema of the database".to_owned());
-        parts.push(optional(
-            self.schema.as_ref(),
-            ["what", "which"],
-            "one of the sides has no /usr/lib/one/ruby/onedb that says which schema it needs",
-        ));
-        if !self.migrators.is_empty() {
-            parts.push(format!("New steps of onedb: {}.", few(&self.migrators)));
-        }
-        parts.push("## Files of credentials".to_owned());
-        parts.push(changed(&self.credentials, ["file", "asked for by"]));
-        parts.push("## Files".to_owned());
-        parts.push(files(&self.files));
-        cut(parts.join("\n\n"))
-    }
-
-    fn summary(&self) -> String {
-        let sum = |changes: &[Change]| {
-            let count =
-                |kind: fn(&Change) -> bool| changes.iter().filter(|change| kind(change)).count().to_string();
-            [
-                count(|change| change.before.is_none()),
-                count(|change| change.now.is_none()),
-                count(|change| change.before.is_some() && change.now.is_some()),
-            ]
-        };
-        let unknown = || ["?", "?", "?"].map(str::to_owned);
-        let optional = |changes: Option<&Vec<Change>>| changes.map_or_else(unknown, |changes| sum(changes));
-        let files = |kind: fn(&Folder) -> &Vec<String>| {
-            self.files
-                .iter()
-                .map(|folder| kind(folder).len())
-                .sum::<usize>()
-                .to_string()
-        };
-        let rows = [
-            ("packages", optional(self.packages.as_ref())),
-            ("dependencies", optional(self.dependencies.as_ref())),
-            ("directives of units", sum(&self.units)),
-            ("keys of the default configuration", sum(&self.settings)),
-            ("schema of the database", optional(self.schema.as_ref())),
-            ("files of credentials", sum(&self.credentials)),
-            (
-                "files",
-                [
-                    files(|folder| &folder.added),
-                    files(|folder| &folder.removed),
-                    files(|folder| &folder.changed),
-                ],
-            ),
-        ]
-        .map(|(what, [added, removed, changed])| [what.to_owned(), added, removed, changed]);
-        markdown::table(["what", "added", "removed", "changed"], &rows)
-    }
-}
-
-/// A table of changes, the first rows of it.
-fn changed(changes: &[Change], titles: [&str; 2]) -> String {
-    if changes.is_empty() {
+    if items.is_empty() {
         return "Nothing.".to_owned();
     }
-    let rows: Vec<[String; 4]> = changes
-        .iter()
-        .take(ROWS)
-        .map(|change| {
-            [
-                markdown::code(&change.place),
-                markdown::code(&change.key),
-                shown(change, change.before.as_deref()),
-                shown(change, change.now.as_deref()),
-            ]
-        })
-        .collect();
-    let table = markdown::table([titles[0], titles[1], "before", "now"], &rows);
-    format!("{table}{}", more(changes.len(), ROWS))
+    items.join("\n")
 }
 
-/// A table for each file.
-fn by_place(changes: &[Change]) -> String {
-    if changes.is_empty() {
-        return "Nothing.".to_owned();
+/// How many files changed in each folder, and the names of those that are new or gone.
+fn folders(changes: &BTreeMap<&str, Change>) -> String {
+    let mut folders: BTreeMap<&str, ([usize; 3], Vec<String>)> = BTreeMap::new();
+    for (path, change) in changes {
+        let depth = if path.contains("/gems") || path.contains("/fireedge/") {
+            4
+        } else {
+            5
+        };
+        let end = path.match_indices('/').take(depth).last().map_or(0, |(at, _)| at);
+        let (counts, names) = folders.entry(&path[..end]).or_default();
+        let name = path[end..].trim_start_matches('/');
+        match change {
+            Change::Added => names.push(format!("+{name}")),
+            Change::Removed => names.push(format!("−{name}")),
+            Change::Changed => {}
+        }
+        counts[*change as usize] += 1;
     }
-    let places: BTreeSet<&String> = changes.iter().map(|change| &change.place).collect();
-    let tables: Vec<String> = places
-        .into_iter()
-        .map(|place| {
-            let of_place: Vec<&Change> = changes.iter().filter(|change| change.place == *place).collect();
-            let rows: Vec<[String; 3]> = of_place
-                .iter()
-                .take(ROWS)
-                .map(|change| {
-                    [
-                        markdown::code(&change.key),
-                        shown(change, change.before.as_deref()),
-                        shown(change, change.now.as_deref()),
-                    ]
-                })
-                .collect();
-            let table = markdown::table(["key", "before", "now"], &rows);
-            format!(
-                "### {}\n\n{table}{}",
-                markdown::code(place),
-                more(of_place.len(), ROWS)
-            )
-        })
-        .collect();
-    tables.join("\n\n")
-}
-
-fn files(folders: &[Folder]) -> String {
     if folders.is_empty() {
         return "Nothing.".to_owned();
     }
     let rows: Vec<[String; 5]> = folders
-        .iter()
-        .take(ROWS)
-        .map(|folder| {
-            let named: Vec<String> = [("+", &folder.added), ("−", &folder.removed)]
-                .iter()
-                .flat_map(|(sign, names)| names.iter().map(move |name| format!("{sign}{name}")))
-                .collect();
-            [
-                markdown::code(&folder.name),
-                folder.added.len().to_string(),
-                folder.removed.len().to_string(),
-                folder.changed.len().to_string(),
-                few(&named),
-            ]
+        .into_iter()
+        .map(|(parent, (counts, names))| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let [added, removed, modified] = counts.map(|count| count.to_string());
+            [markdown::code(parent), added, removed, modified, few(&names)]
         })
         .collect();
-    let table = markdown::table(["folder", "added", "removed", "changed", "which"], &rows);
-    format!("{table}{}", more(folders.len(), ROWS))
+    markdown::table(["folder", "added", "removed", "changed", "which"], &rows)
 }
 
-/// A value for the eye: never a secret, and never long. Of a long list of words only what the other side lacks.
-fn shown(change: &Change, value: Option<&str>) -> String {
-    let Some(value) = value else {
-        return "–".to_owned();
-    };
-    if value.is_empty() {
-        return "(empty)".to_owned();
+/// A unified diff of every changed text.
+fn texts(changes: &BTreeMap<&str, Change>, before: &Contents, now: &Contents) -> String {
+    let mut diffs = String::new();
+    for path in changes.keys() {
+        let of = |contents: &Contents| contents.get(*path).map(|file| file.text.clone());
+        let (old, new) = (of(before), of(now));
+        // One side has no such file, or both have a text.
+        let (Some(old), Some(new)) = (
+            old.unwrap_or_else(|| Some(String::new())),
+            new.unwrap_or_else(|| Some(String::new())),
+        ) else {
+            continue;
+        };
+        let name = path.trim_start_matches(PACKAGES);
+        let diff = TextDiff::from_lines(&old, &new);
+        let _ = write!(
+            diffs,
+            "{}",
+            diff.unified_diff().context_radius(1).header(name, name)
+        );
     }
-    if settings::is_secret(&change.key) && !settings::is_switch(value) {
-        return "(secret)".to_owned();
+    if diffs.is_empty() {
+        return "Nothing.".to_owned();
     }
-    let count = value.chars().count();
-    if count <= VALUE {
-        return markdown::code(value);
-    }
-    if let (Some(before), Some(now)) = (&change.before, &change.now) {
-        let other = if value == before { now } else { before };
-        let own = lacking(value, other);
-        if value.contains(',') || value.contains(units::JOINT) {
-            return if own.is_empty() {
-                "a long list".to_owned()
-            } else {
-                format!("a long list with {}", few(&own))
-            };
-        }
-    }
-    let start: String = value.chars().take(VALUE).collect();
-    format!("{} and {} characters more", markdown::code(&start), count - VALUE)
-}
-
-/// The elements of a list that another one has not, each cut short.
-fn lacking(list: &str, other: &str) -> Vec<String> {
-    let elements = |text: &str| -> Vec<String> {
-        let all = text
-            .split(units::JOINT)
-            .flat_map(|part| part.split(','))
-            .map(str::trim);
-        all.filter(|element| !element.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    let known = elements(other);
-    let own = elements(list)
-        .into_iter()
-        .filter(|element| !known.contains(element));
-    own.map(|element| element.chars().take(VALUE).collect()).collect()
+    format!("```diff\n{}\n```", diffs.trim_end())
 }
 
 /// The first of many names.
-fn few(names: &[String]) -> String {
-    const SHOWN: usize = 6;
+fn few(names: &[&str]) -> String {
     let shown: Vec<String> = names
         .iter()
-        .take(SHOWN)
+        .take(MAX_NAMES)
         .map(|name| markdown::code(name))
         .collect();
-    match names.len().saturating_sub(SHOWN) {
+    match names.len().saturating_sub(MAX_NAMES) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
-fn more(all: usize, shown: usize) -> String {
-    match all.saturating_sub(shown) {
-        0 => String::new(),
-        more => format!("\n\n… and {more} more."),
-    }
-}
-
-/// No longer than a forge takes it. What to look at stands at the top.
+/// At most as long as a forge takes it. What has to follow stands at the top.
 fn cut(text: String) -> String {
-    if text.len() <= LONGEST {
+    if text.len() <= MAX_BYTES {
         return text;
     }
-    let mut end = LONGEST;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = text.floor_char_boundary(MAX_BYTES);
     let end = text[..end].rfind('\n').unwrap_or(end);
+    let left = text.len() - end;
     format!(
-        "{}\n\n… and {} bytes more: run `cargo xtask release report` for all of it.",
-        &text[..end],
-        text.len() - end
+        "{}\n```\n\n… and {left} bytes more: run `cargo xtask release report` for all of it.",
+        &text[..end]
     )
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::path::Path;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::release::unpack;
+
+    fn write(root: &Path, files: &[(&str, &str)]) {
+        for (path, text) in files {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+    }
+
+    fn told(old: &[(&str, &str)], new: &[(&str, &str)]) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let contents = |name: &str, files: &[(&str, &str)]| {
+            write(&dir.path().join(name), files);
+            unpack::read(&dir.path().join(name)).unwrap()
+        };
+        let (old, new) = (contents("old", old), contents("new", new));
+        report(("7.0.0".parse().unwrap(), &old), ("7.2.0".parse().unwrap(), &new))
+    }
+
+    #[test]
+    fn texts_are_compared_without_comments_and_ours_are_named() {
+        let control = |version: &str, depends: &str| {
+            format!(
+                "Package: opennebula\nVersion: {version}\nMaintainer: x\nDepends: {depends}\nDescription: x\n y\n"
+            )
+        };
+        let report = told(
+            &[
+                (
+                    "a/DEBIAN/control",
+                    &control(
+                        "7.0.0-1",
+                        "ruby, libc6 (>= 2.38),\n opennebula-common (= 7.0.0-1)",
+                    ),
+                ),
+                (
+                    "a/etc/one/oned.conf",
+                    "# one\nPORT = 2633\n\nDB = [ BACKEND = \"mysql\" ]\n",
+                ),
+                ("a/etc/one/same.conf", "# one\nA = 1\n"),
+                (
+                    "a/usr/lib/one/ruby/onedb/database_schema.rb",
+                    "LATEST_DB_VERSION = '7.0.0'\n",
+                ),
+                ("a/usr/lib/one/a.rb", "1"),
+            ],
+            &[
+                (
+                    "a/DEBIAN/control",
+                    &control("7.2.0-1", "libc6 (>= 2.39), opennebula-common (= 7.2.0-1), ruby"),
+                ),
+                (
+                    "a/etc/one/oned.conf",
+                    "# two\nPORT = 2633\nGRPC_PORT = 2634\n\nDB = [ BACKEND = \"mysql\" ]\n",
+                ),
+                ("a/etc/one/same.conf", "# two\n\nA = 1\n"),
+                (
+                    "a/usr/lib/one/ruby/onedb/database_schema.rb",
+                    "LATEST_DB_VERSION = '7.2.0'\n",
+                ),
+                ("a/usr/lib/one/a.rb", "2"),
+                (
+                    "a/lib/systemd/system/opennebula-x.service",
+                    "[Service]\nUser=oneadmin\nExecStart=/usr/bin/x\n",
+                ),
+            ],
+        );
+        assert_snapshot!(report, @r#"
+        # OpenNebula 7.0.0 → 7.2.0: what changed in its packages
+
+        ## What has to follow here
+
+        - [ ] `crates/xtask/src/versions.rs`: a package that is new or gone: whether it is installed of this line (`opennebula`)
+        - [ ] `image/packages`: what a new dependency brings, and whether anything of it is taken out (`opennebula`)
+        - [ ] `image/services.toml`: command, user, order and environment of the unit (`opennebula-x.service`)
+        - [ ] `charts/opennebula/values.yaml`: whether a new unit needs a port, a Service, a switch (`opennebula-x.service`)
+        - [ ] `crates/onesim/src/package/contents.rs`: the simulated package of a new unit (`opennebula-x.service`)
+        - [ ] `crates/onepod/src/reconcile/serveradmin.rs`: files of credentials that the unit asserts (`opennebula-x.service`)
+        - [ ] `crates/onepod/src/settings/vendor/oned.rs`: keys that are new, gone or have another default (`oned.conf`)
+        - [ ] `crates/onepod/src/prepare/migrate.rs`: the schema: try the upgrade of a dump, and the way back (`database_schema.rb`)
+        - [ ] `docs/configuration.md`: is generated from the tables above (`oned.conf`)
+
+        ## Files
+
+        | folder                   | added | removed | changed | which                   |
+        | ------------------------ | ----- | ------- | ------- | ----------------------- |
+        | `etc/one`                | 0     | 0       | 1       |                         |
+        | `packages`               | 0     | 0       | 1       |                         |
+        | `usr/lib/one`            | 0     | 0       | 1       |                         |
+        | `usr/lib/one/ruby/onedb` | 0     | 0       | 1       |                         |
+        | `usr/lib/systemd/system` | 1     | 0       | 0       | `+opennebula-x.service` |
+
+        ## Texts, without comments
+
+        ```diff
+        --- etc/one/oned.conf
+        +++ etc/one/oned.conf
+        @@ -1,2 +1,3 @@
+         PORT = 2633
+        +GRPC_PORT = 2634
+         DB = [ BACKEND = "mysql" ]
+        --- opennebula
+        +++ opennebula
+        @@ -1,3 +1,3 @@
+        -Version: 7.0.0-1
+        -Depends: libc6 (>= 2.38)
+        +Version: 7.2.0-1
+        +Depends: libc6 (>= 2.39)
+         Depends: opennebula-common
+        --- usr/lib/one/ruby/onedb/database_schema.rb
+        +++ usr/lib/one/ruby/onedb/database_schema.rb
+        @@ -1 +1 @@
+        -LATEST_DB_VERSION = '7.0.0'
+        +LATEST_DB_VERSION = '7.2.0'
+        --- usr/lib/systemd/system/opennebula-x.service
+        +++ usr/lib/systemd/system/opennebula-x.service
+        @@ -0,0 +1,3 @@
+        +[Service]
+        +User=oneadmin
+        +ExecStart=/usr/bin/x
+        ```
+        "#);
+    }
+
+    #[test]
+    fn the_same_is_nothing() {
+        let files = [("etc/one/oned.conf", "PORT = 2633\n")];
+        assert_eq!(told(&files, &files).matches("\n\nNothing.").count(), 3);
+    }
+
+    #[test]
+    fn a_report_that_github_would_refuse_is_cut() {
+        let keys = (0..3000).fold(String::new(), |keys, key| {
+            keys + &format!("KEY_{key} = {}\n", "v".repeat(40))
+        });
+        let report = told(
+            &[("etc/one/oned.conf", "A = 1\n")],
+            &[("etc/one/oned.conf", &keys)],
+        );
+        assert!(
+            report.len() < 65_536 && report.contains("bytes more"),
+            "{}",
+            report.len()
+        );
+    }
+
+    #[test]
+    fn every_file_that_follows_is_in_the_repository() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (_, ours, _) in FOLLOWING {
+            assert!(root.join(ours).is_file(), "{ours}");
+        }
+    }
+}

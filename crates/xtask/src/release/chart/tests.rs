@@ -162,30 +162,6 @@ fn a_chart_that_changed_needs_another_version() {
 }
 
 #[test]
-fn an_index_knows_a_version_once() {
-    let index = "apiVersion: v1\nentries:\n  opennebula:\n  - version: 0.3.0\n    digest: aa\n  - version: 0.2.6\n    digest: sha256:bb\n";
-    let look = |version: &str, digest: &str| {
-        look_up(index, "opennebula", &version.parse().unwrap(), digest).unwrap()
-    };
-    assert_eq!(look("0.3.1", "aa"), Known::Not);
-    assert_eq!(look("0.3.0", "aa"), Known::Same);
-    assert_eq!(look("0.2.6", "bb"), Known::Same);
-    assert_eq!(look("0.3.0", "cc"), Known::Other("aa".to_owned()));
-    for text in [
-        "",
-        "apiVersion: v1\n",
-        "<html>",
-        "apiVersion: v2\nentries: {}\n",
-        "apiVersion: v1\nentries: {opennebula: [{digest: a}]}\n",
-    ] {
-        assert!(
-            look_up(text, "opennebula", &"0.3.0".parse().unwrap(), "aa").is_err(),
-            "{text}"
-        );
-    }
-}
-
-#[test]
 fn a_package_names_its_image_by_its_digest() {
     let texts = after(&repository(), "0.3.1");
     let image: Image = format!("7.0.1-r2@sha256:{DIGEST}\n").parse().unwrap();
@@ -224,6 +200,8 @@ fn a_chart_with_a_newer_image_leaves_the_programs_alone() {
 
 #[test]
 fn a_section_is_put_before_the_last_release() {
+    let next = |version: &str| next_patch(&version.parse().unwrap()).to_string();
+    assert_eq!([next("0.3.9"), next("0.4.0-rc.1")], ["0.3.10", "0.4.0"]);
     let log = "# Changelog\n\n## [Unreleased] – 0.4.0\n\n- x\n\n## [0.3.1] – 2026-12-01\n";
     let version: ChartVersion = "0.3.2".parse().unwrap();
     assert_eq!(

@@ -45,14 +45,11 @@ pub(crate) enum Chart {
         #[arg(long)]
         check: bool,
     },
-    /// Packages the chart, and puts the package into the index of a repository
+    /// Packages the chart, and makes an index of it
     Package {
         /// Where package and index.yaml are put
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
-        /// The repository's index as it is published now; without it the index has this version alone
-        #[arg(long, value_name = "INDEX.yaml")]
-        merge: Option<PathBuf>,
         /// The chart as it is published: with the image of charts/released-image.txt
         #[arg(long)]
         released: bool,
@@ -77,12 +74,7 @@ impl Chart {
                     progress::say(&line);
                 }
             }
-            Self::Package {
-                out,
-                merge,
-                released,
-                url,
-            } => {
+            Self::Package { out, released, url } => {
                 let image = if released {
                     Some(
                         released_image(&repo.root)?
@@ -91,7 +83,7 @@ impl Chart {
                 } else {
                     None
                 };
-                let said = pack(repo, &out, merge.as_deref(), url.as_deref(), image.as_ref())?;
+                let said = pack(repo, &out, url.as_deref(), image.as_ref())?;
                 progress::say(&said);
             }
         }
@@ -100,14 +92,8 @@ impl Chart {
 }
 
 /// Packages the chart into a folder, with the index of a repository at `url`; what was done, in words.
-pub(crate) fn pack(
-    repo: &Repo,
-    out: &Path,
-    merge: Option<&Path>,
-    url: Option<&str>,
-    image: Option<&Image>,
-) -> Result<String> {
-    package::package(&helm(repo)?, &repo.root.join(FOLDER), out, merge, url, image)
+pub(crate) fn pack(repo: &Repo, out: &Path, url: Option<&str>, image: Option<&Image>) -> Result<String> {
+    package::package(&helm(repo)?, &repo.root.join(FOLDER), out, url, image)
 }
 
 /// That of the test cluster, which has the same version; where no cluster was made, it alone.
@@ -176,7 +162,7 @@ pub(crate) fn follow(root: &Path, why: &str) -> Result<Vec<String>> {
         .dir(root)
         .read()?;
     if !published.is_empty() {
-        version = version.next_patch();
+        version = chart::next_patch(&version);
         let changelog = texts.get(chart::CHANGELOG).map_or("", String::as_str);
         let changelog = chart::with_section(changelog, &version, why);
         replace(&root.join(chart::CHANGELOG), &changelog)?;

@@ -92,9 +92,6 @@ fn play(repo: &Repo, stage: &Stage, image: &Digest, progress: &mut Progress) {
     scene("foreign images under our tags", &|| {
         passed(scenes::foreign(stage, repo))
     });
-    scene("indexes that are not to be trusted", &|| refusals::indexes(stage));
-    scene("lists that are not to be trusted", &|| refusals::lists(stage));
-    scene("a broken line and a good one", &|| refusals::broken_line(stage));
     scene("images that are not good enough", &|| refusals::images(stage));
     scene("a registry in trouble", &|| refusals::registries(stage, repo));
     scene("all of it once more", &|| passed(scenes::again(stage)));

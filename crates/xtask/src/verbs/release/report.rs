@@ -1,7 +1,6 @@
 //! `release report`: what changed between the packages of two releases, as the body of the pull request that adopts the
 //! newer one. The packages come from the vendor's signed repository, or from folders.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,8 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::progress;
-use crate::release::report::{Contents, Ours, compare};
-use crate::release::unpack;
+use crate::release::report::report;
+use crate::release::unpack::{self, Contents, PACKAGES};
 use crate::release::{Repository, Vendor};
 use crate::repo::Repo;
 use crate::versions::{CORE, PackageVersion, Version, Versions};
@@ -48,12 +47,9 @@ impl Report {
                 self.new
             );
         }
-        let ours = Ours::read(|path| {
-            fs::read_to_string(repo.root.join(path)).with_context(|| format!("{path} of this checkout"))
-        })?;
         let old = self.contents(repo, self.old, self.packages_old.as_ref())?;
         let new = self.contents(repo, self.new, self.packages_new.as_ref())?;
-        Ok(compare((self.old, &old), (self.new, &new)).report(&ours))
+        Ok(report((self.old, &old), (self.new, &new)))
     }
 
     /// The packages of a release, from the folder that was named or from the repository.
@@ -62,11 +58,13 @@ impl Report {
             return self.downloaded(repo, release);
         };
         let contents = unpack::read(folder)?;
-        if let Some(core) = contents.packages.get(CORE) {
-            let version: PackageVersion = core
-                .version
-                .parse()
-                .with_context(|| folder.display().to_string())?;
+        let core = contents
+            .get(&format!("{PACKAGES}{CORE}"))
+            .and_then(|file| file.text.as_deref());
+        if let Some(version) =
+            core.and_then(|text| text.lines().find_map(|line| line.strip_prefix("Version: ")))
+        {
+            let version: PackageVersion = version.parse().with_context(|| folder.display().to_string())?;
             if version.release() != release {
                 bail!(
                     "{} has {CORE} {version}, and not {release}: name the folder of that release",

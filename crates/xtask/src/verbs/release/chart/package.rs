@@ -5,22 +5,21 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::digest::sha256;
-use crate::release::chart::{Image, Known, look_up, version_of, with_image};
+use crate::release::chart::{Image, version_of, with_image};
 use crate::sh::cmd;
 
 const NAME: &str = "opennebula";
 /// The time of every file in the archive, in seconds since 1970: 2025-07-01, as in the image.
 const EPOCH: u64 = 1_751_328_000;
 
-/// Packs the folder `chart`; returns what was done. `out` is changed only when all went well.
+/// Packs the folder `chart`, and makes an index of the package; returns what was made.
 pub(super) fn package(
     helm: &Path,
     chart: &Path,
     out: &Path,
-    merge: Option<&Path>,
     url: Option<&str>,
     image: Option<&Image>,
 ) -> Result<String> {
@@ -33,82 +32,20 @@ pub(super) fn package(
             write(&stage.join(name), &text)?;
         }
     }
-    let packed = dir.path().join("packed");
-    cmd(helm)
-        .args(["package".as_ref(), stage.as_os_str()])
+    let helm = |words: &[&str]| cmd(helm).args(words);
+    helm(&["package"])
+        .arg(&stage)
         .arg("--destination")
-        .arg(&packed)
+        .arg(out)
         .read()?;
-
-    let description = stage.join("Chart.yaml");
-    let version = version_of(&read(&description)?)?;
-    let name = format!("{NAME}-{version}.tgz");
-    let bytes = fs::read(packed.join(&name)).with_context(|| format!("helm made no {name}"))?;
-    let digest = sha256(&bytes);
-    let published = merge.map(read).transpose()?;
-    let known = match (&published, merge) {
-        (Some(index), Some(path)) => {
-            look_up(index, NAME, &version, &digest).with_context(|| path.display().to_string())?
-        }
-        _ => Known::Not,
-    };
-    let (index, said) = match known {
-        Known::Other(other) => bail!(
-            "{NAME} {version} is published already with the digest {other}, and this package has {digest}: what is published stays \
-             as it is, so give the chart a newer version with `cargo xtask release chart version`"
-        ),
-        Known::Same => (published.unwrap_or_default(), "is in the index already, as it is"),
-        Known::Not => {
-            let mut command = cmd(helm).args(["repo", "index"]).arg(&packed);
-            if let Some(url) = url {
-                command = command.args(["--url", url]);
-            }
-            if let Some(merge) = merge {
-                command = command.arg("--merge").arg(merge);
-            }
-            command.read()?;
-            let index = read(&packed.join("index.yaml"))?;
-            if look_up(&index, NAME, &version, &digest)? != Known::Same {
-                bail!("helm made an index without {NAME} {version} {digest}");
-            }
-            if let Some(published) = &published {
-                keeps(published, &index)?;
-            }
-            (index, "was put into the index")
-        }
-    };
-    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    for (name, bytes) in [
-        (name.as_str(), bytes.as_slice()),
-        ("index.yaml", index.as_bytes()),
-    ] {
-        let path = out.join(name);
-        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
-    }
-    Ok(format!("{} sha256:{digest} {said}", out.join(name).display()))
-}
-
-/// Fails unless the new index has every version that the old one has.
-fn keeps(old: &str, new: &str) -> Result<()> {
-    let versions = |text: &str| -> Result<Vec<String>> {
-        let value: serde_json::Value = serde_saphyr::from_str(text)?;
-        let charts = value["entries"].as_object().into_iter().flatten();
-        Ok(charts
-            .flat_map(|(name, entries)| {
-                let entries = entries.as_array().into_iter().flatten();
-                entries.map(move |entry| format!("{name} {}", entry["version"].as_str().unwrap_or_default()))
-            })
-            .collect())
-    };
-    let kept = versions(new)?;
-    let lost: Vec<String> = versions(old)?
-        .into_iter()
-        .filter(|version| !kept.contains(version))
-        .collect();
-    if !lost.is_empty() {
-        bail!("helm's new index lacks what is published: {}", lost.join(", "));
-    }
-    Ok(())
+    helm(&["repo", "index"])
+        .arg(out)
+        .args(url.map_or(Vec::new(), |url| vec!["--url", url]))
+        .read()?;
+    let version = version_of(&read(&stage.join("Chart.yaml"))?)?;
+    let archive = out.join(format!("{NAME}-{version}.tgz"));
+    let bytes = fs::read(&archive).with_context(|| format!("helm made no {}", archive.display()))?;
+    Ok(format!("{} sha256:{}", archive.display(), sha256(&bytes)))
 }
 
 /// Copies a chart's files, each with one and the same time.

@@ -17,7 +17,7 @@ use crate::registry::{Digest, Repository};
 use crate::rehearsal::{Key, Registry, build, now, publish, suite};
 use crate::release::promote::{Mode, Promotion, promote, push_candidate};
 use crate::release::tags::Replaceable;
-use crate::release::{self, Outcome, Vendor, detect, markdown};
+use crate::release::{self, Vendor, detect, markdown};
 use crate::repo::Repo;
 use crate::serve;
 use crate::sh::cmd;
@@ -35,7 +35,7 @@ pub(super) struct Stage {
     pub(super) registry: Registry,
     pub(super) images: Repository,
     /// The address of the vendor's repositories.
-    pub(super) vendor: String,
+    vendor: String,
     transcript: RefCell<String>,
     crane: PathBuf,
     /// Removed last, after the registry has ended.
@@ -93,7 +93,7 @@ impl Stage {
         write(&self.versions_file(), &format!("{file:#}\n"))
     }
 
-    pub(super) fn versions_file(&self) -> PathBuf {
+    fn versions_file(&self) -> PathBuf {
         self.dir.path().join("versions.json")
     }
 
@@ -109,23 +109,8 @@ impl Stage {
         read(&packages.join(format!("opennebula/binary-{}/Packages", machine())))
     }
 
-    /// The folder of a line's suite, to be tampered with.
-    pub(super) fn suite(&self, line: &str) -> PathBuf {
-        suite(&self.dir.path().join("www/repo"), line)
-    }
-
     /// The vendor publishes a list of a line for some architectures, signed now.
     pub(super) fn publish(&self, line: &str, architectures: &[Architecture], list: &str) -> Result<()> {
-        self.publish_dated(line, architectures, list, &format!("Date: {}", now()))
-    }
-
-    pub(super) fn publish_dated(
-        &self,
-        line: &str,
-        architectures: &[Architecture],
-        list: &str,
-        dates: &str,
-    ) -> Result<()> {
         let names: Vec<String> = architectures.iter().map(ToString::to_string).collect();
         let from = format!("Architecture: {}\n", machine());
         let lists: Vec<(&str, String)> = names
@@ -137,35 +122,25 @@ impl Stage {
                 )
             })
             .collect();
-        publish(&self.suite(line), &self.key, &lists, dates)
+        let suite = suite(&self.dir.path().join("www/repo"), line);
+        publish(&suite, &self.key, &lists, &format!("Date: {}", now()))
     }
 
     // ---- the steps of a release ----
 
     /// `release detect`: whether versions.json was changed. Fails where a line is broken.
     pub(super) fn detect(&self) -> Result<bool> {
-        let outcome = self.detect_from(&self.vendor, &self.key.fingerprint()?)?;
+        let vendor = Vendor {
+            repository: self.vendor.clone(),
+            key: Some(format!("{}/repo2.key", self.vendor)),
+            fingerprint: self.key.fingerprint()?,
+        };
+        let outcome = detect(&vendor, &self.versions_file(), None, release::Mode::Write)?;
+        self.shown("release detect", &outcome.report);
         match outcome.broken.first() {
             Some((line, reason)) => bail!("{line}: {reason}"),
             None => Ok(outcome.news),
         }
-    }
-
-    /// The same from an address, with a pinned key, and with what becomes of each line.
-    pub(super) fn detect_from(&self, repository: &str, fingerprint: &str) -> Result<Outcome> {
-        let vendor = Vendor {
-            repository: repository.to_owned(),
-            key: Some(format!("{}/repo2.key", self.vendor)),
-            fingerprint: fingerprint.to_owned(),
-        };
-        let outcome = detect(&vendor, &self.versions_file(), None, release::Mode::Write)?;
-        self.shown("release detect", &outcome.report);
-        Ok(outcome)
-    }
-
-    /// The key of the vendor's of this stage.
-    pub(super) fn fingerprint(&self) -> Result<String> {
-        self.key.fingerprint()
     }
 
     /// Small images of a release that stand in for real ones, whose build takes minutes: one file, and our labels.
@@ -373,10 +348,10 @@ pub(super) fn machine() -> Architecture {
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<String> {
+fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
-pub(super) fn write(path: &Path, text: &str) -> Result<()> {
+fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| path.display().to_string())
 }
