@@ -93,14 +93,18 @@ enum Change {
     Changed,
 }
 
-/// The report, in Markdown, without the last line's end.
-pub(crate) fn report((old, before): (Version, &Contents), (new, now): (Version, &Contents)) -> String {
+/// The report, in Markdown, without the last line's end. `ours` reads a file of this repository.
+pub(crate) fn report(
+    (old, before): (Version, &Contents),
+    (new, now): (Version, &Contents),
+    ours: &dyn Fn(&str) -> String,
+) -> String {
     let changes = changes(before, now);
     let parts = [
         format!("# OpenNebula {old} → {new}: what changed in its packages"),
         format!(
             "## What has to follow here\n\n{}",
-            checklist(&changes, before, now)
+            checklist(&changes, before, now, ours)
         ),
         format!("## Files\n\n{}", folders(&changes)),
         format!("## Texts, without comments\n\n{}", texts(&changes, before, now)),
@@ -124,25 +128,74 @@ fn changes<'a>(before: &'a Contents, now: &'a Contents) -> BTreeMap<&'a str, Cha
     changed.collect()
 }
 
-/// Our files that follow, each with the files that ask for it and the lines that are new in them.
-fn checklist(changes: &BTreeMap<&str, Change>, before: &Contents, now: &Contents) -> String {
+/// Our files that follow, each with the files that ask for it, and the keys that are new there and not named in ours.
+fn checklist(
+    changes: &BTreeMap<&str, Change>,
+    before: &Contents,
+    now: &Contents,
+    ours: &dyn Fn(&str) -> String,
+) -> String {
     let mut items = Vec::new();
-    for (part, ours, why) in FOLLOWING {
+    for (part, file, why) in FOLLOWING {
         let asking: Vec<&str> = changes
-            .iter()
-            .filter(|(path, _)| {
-                path.contains(part) && (before.contains_key(**path) || now.contains_key(**path))
-            })
-            .map(|(path, _)| path.rsplit('/').next().unwrap_or(path))
+            .keys()
+            .copied()
+            .filter(|path| path.contains(part))
             .collect();
-        if !asking.is_empty() {
-            items.push(format!("- [ ] `{ours}`: {why} ({})", few(&asking)));
+        if asking.is_empty() {
+            continue;
         }
+        let text = |contents: &Contents, path: &str| {
+            contents
+                .get(path)
+                .and_then(|file| file.text.clone())
+                .unwrap_or_default()
+        };
+        let own = ours(file);
+        let unnamed: BTreeSet<String> = asking
+            .iter()
+            .flat_map(|path| {
+                let known = keys(&text(before, path));
+                keys(&text(now, path))
+                    .into_iter()
+                    .filter(move |key| !known.contains(key))
+            })
+            .filter(|key| !own.contains(key))
+            .collect();
+        let names: Vec<&str> = asking
+            .iter()
+            .map(|path| path.rsplit('/').next().unwrap_or(path))
+            .collect();
+        let mut item = format!("- [ ] `{file}`: {why} ({})", few(&names));
+        if file.contains("/settings/") && !unnamed.is_empty() {
+            let unnamed: Vec<&str> = unnamed.iter().map(String::as_str).collect();
+            let _ = write!(item, "; not named there: {}", few(&unnamed));
+        }
+        items.push(item);
     }
     if items.is_empty() {
         return "Nothing.".to_owned();
     }
     items.join("\n")
+}
+
+/// The names of assignments, of attributes and of YAML's keys: what stands before `=` or `:` and is a name.
+fn keys(text: &str) -> BTreeSet<String> {
+    let is_name = |word: &str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    text.split(['\n', ',', '[', '{'])
+        .filter_map(|part| {
+            part.trim()
+                .trim_start_matches([':', '-', ' '])
+                .split_once(['=', ':'])
+        })
+        .map(|(name, _)| name.trim().trim_matches('"').to_owned())
+        .filter(|name| is_name(name))
+        .collect()
 }
 
 /// How many files changed in each folder, and the names of those that are new or gone.
@@ -256,7 +309,11 @@ mod tests {
             unpack::read(&dir.path().join(name)).unwrap()
         };
         let (old, new) = (contents("old", old), contents("new", new));
-        report(("7.0.0".parse().unwrap(), &old), ("7.2.0".parse().unwrap(), &new))
+        report(
+            ("7.0.0".parse().unwrap(), &old),
+            ("7.2.0".parse().unwrap(), &new),
+            &|_| String::new(),
+        )
     }
 
     #[test]
@@ -318,7 +375,7 @@ mod tests {
         - [ ] `charts/opennebula/values.yaml`: whether a new unit needs a port, a Service, a switch (`opennebula-x.service`)
         - [ ] `crates/onesim/src/package/contents.rs`: the simulated package of a new unit (`opennebula-x.service`)
         - [ ] `crates/onepod/src/reconcile/serveradmin.rs`: files of credentials that the unit asserts (`opennebula-x.service`)
-        - [ ] `crates/onepod/src/settings/vendor/oned.rs`: keys that are new, gone or have another default (`oned.conf`)
+        - [ ] `crates/onepod/src/settings/vendor/oned.rs`: keys that are new, gone or have another default (`oned.conf`); not named there: `GRPC_PORT`
         - [ ] `crates/onepod/src/prepare/migrate.rs`: the schema: try the upgrade of a dump, and the way back (`database_schema.rb`)
         - [ ] `docs/configuration.md`: is generated from the tables above (`oned.conf`)
 
@@ -362,6 +419,16 @@ mod tests {
         +ExecStart=/usr/bin/x
         ```
         "#);
+    }
+
+    #[test]
+    fn keys_are_names_before_an_equals_sign_or_a_colon() {
+        let text = "A = 1\nDB = [ BACKEND = \"x\",\n  PASSWD = \"a:b\" ]\n:server:\n  :port: 1\n- {name: x}\nhttp://x\n";
+        let found: Vec<String> = keys(text).into_iter().collect();
+        assert_eq!(
+            found,
+            ["A", "BACKEND", "DB", "PASSWD", "http", "name", "port", "server"]
+        );
     }
 
     #[test]

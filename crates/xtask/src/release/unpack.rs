@@ -20,6 +20,8 @@ const TEXTS: [&str; 4] = [
     "usr/lib/tmpfiles.d/",
     "usr/lib/one/ruby/onedb/database_schema.rb",
 ];
+/// Folders below those whose files are pages of the web interface and columns of the command line.
+const NO_TEXTS: [&str; 2] = ["etc/one/fireedge/sunstone/views/", "etc/one/cli/"];
 /// Fields of a control file that are compared.
 const FIELDS: [&str; 5] = ["Version", "Pre-Depends", "Depends", "Recommends", "Conflicts"];
 /// Where the text of a package's control file is put, under its name.
@@ -117,7 +119,9 @@ fn file(path: &Path, place: &str) -> Result<File> {
         });
     }
     let bytes = fs::read(path)?;
-    let is_text = TEXTS.iter().any(|folder| place.starts_with(folder)) && metadata.len() <= MAX_TEXT;
+    let is_left_out = NO_TEXTS.iter().any(|folder| place.starts_with(folder));
+    let is_text =
+        !is_left_out && TEXTS.iter().any(|folder| place.starts_with(folder)) && metadata.len() <= MAX_TEXT;
     Ok(File {
         digest: sha256(&bytes),
         text: is_text

@@ -1,6 +1,7 @@
 //! `release report`: what changed between the packages of two releases, as the body of the pull request that adopts the
 //! newer one. The packages come from the vendor's signed repository, or from folders.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,7 +50,8 @@ impl Report {
         }
         let old = self.contents(repo, self.old, self.packages_old.as_ref())?;
         let new = self.contents(repo, self.new, self.packages_new.as_ref())?;
-        Ok(report((self.old, &old), (self.new, &new)))
+        let ours = |path: &str| fs::read_to_string(repo.root.join(path)).unwrap_or_default();
+        Ok(report((self.old, &old), (self.new, &new), &ours))
     }
 
     /// The packages of a release, from the folder that was named or from the repository.
