@@ -14,7 +14,7 @@ use serde_json::ser::Formatter;
 /// change the direction of text (Unicode, `Bidi_Control`).
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_control) {
+    if is_printable_ascii(text) || !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
     let mut visible = String::with_capacity(text.len() + 16);
@@ -26,6 +26,16 @@ pub fn visible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(visible)
+}
+
+/// Whether a text is of the bytes that nearly all logs are of, which is quicker to tell than to look
+/// at every character. It is asked of every line.
+fn is_printable_ascii(text: &str) -> bool {
+    let printable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n');
+    // Without an early end within a chunk the compiler makes vector instructions of it.
+    text.as_bytes()
+        .chunks(64)
+        .all(|chunk| chunk.iter().fold(true, |all, byte| all & printable(byte)))
 }
 
 fn is_control(char: char) -> bool {
@@ -46,6 +56,9 @@ struct Escaping;
 
 impl Formatter for Escaping {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if is_printable_ascii(fragment) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((place, char)) = rest.char_indices().find(|(_, char)| is_control(*char)) {
             let (before, after) = rest.split_at(place);
