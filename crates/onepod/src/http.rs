@@ -70,6 +70,8 @@ pub struct Answer {
     pub status: u16,
     /// The body; bytes that are not UTF-8 are replaced.
     pub body: String,
+    /// Names of the cookies that it sets. A value may be a session.
+    pub cookies: Vec<String>,
 }
 
 /// Why there is no answer.
@@ -175,6 +177,9 @@ pub async fn follow(
 
 async fn read(answer: Response<Incoming>, authority: &str) -> Result<Answer, HttpError> {
     let status = answer.status().as_u16();
+    let set = answer.headers().get_all(header::SET_COOKIE).iter();
+    let names = set.filter_map(|cookie| Some(cookie.to_str().ok()?.split_once('=')?.0.to_owned()));
+    let cookies = names.collect();
     let body = Limited::new(answer.into_body(), LONGEST_BODY)
         .collect()
         .await
@@ -185,6 +190,7 @@ async fn read(answer: Response<Incoming>, authority: &str) -> Result<Answer, Htt
     Ok(Answer {
         status,
         body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        cookies,
     })
 }
 

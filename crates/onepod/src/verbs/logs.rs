@@ -70,11 +70,13 @@ fn print(text: &[u8]) {
 fn conclude(answer: Result<Option<Answer>, HttpError>) -> ExitCode {
     match answer {
         Ok(None) => ExitCode::SUCCESS,
-        Ok(Some(Answer { status: 200, body })) => {
+        Ok(Some(Answer {
+            status: 200, body, ..
+        })) => {
             say(&body);
             ExitCode::SUCCESS
         }
-        Ok(Some(Answer { status, body })) => {
+        Ok(Some(Answer { status, body, .. })) => {
             complain(body.trim_end());
             if status == 404 {
                 ExitCode::from(EXIT_USAGE)

@@ -157,12 +157,14 @@ async fn fireedge_login(base: &Base, context: &Context) -> Result<String, String
         .map_err(|e| e.to_string())?;
     match reply.status {
         200 => {
-            // The body holds the session's token: it is looked at, never printed.
+            // Until 7.2 the session is in the body, since 7.4 in a cookie. It is looked for, never printed.
             let parsed: Option<Value> = serde_json::from_str(&reply.body).ok();
             let token = parsed.as_ref().and_then(|answer| answer.pointer("/data/token")).and_then(Value::as_str);
-            match token {
-                Some(token) if !token.is_empty() => Ok("HTTP 200, a session".to_owned()),
-                _ => Err("HTTP 200, but without a session's token in data.token".to_owned()),
+            let in_body = token.is_some_and(|token| !token.is_empty());
+            if in_body || reply.cookies.iter().any(|name| name == "FireedgeToken") {
+                Ok("HTTP 200, a session".to_owned())
+            } else {
+                Err("HTTP 200, but without a session: neither data.token nor the cookie FireedgeToken".to_owned())
             }
         }
         401 => Err(format!("HTTP 401: {}", refused_password(context))),

@@ -152,6 +152,29 @@ async fn a_whole_front_end_passes_and_the_table_says_what_was_found() {
     assert!(report.passed());
 }
 
+/// FireEdge of 7.4 has the session in a cookie alone.
+#[tokio::test]
+async fn a_session_is_in_the_body_or_in_a_cookie() {
+    for (cookie, passes) in [
+        ("FireedgeToken=%7B%7D; Path=/; HttpOnly", true),
+        ("other=1", false),
+    ] {
+        let answer = move || async move { ([("set-cookie", cookie)], r#"{"id":200,"data":{"id":"0"}}"#) };
+        let front_end = Router::new()
+            .route("/fireedge/sunstone", get(|| async { "<html></html>" }))
+            .route("/fireedge/api/auth", post(answer));
+        let address = serve(front_end).await;
+        let report = report(args(address, 0), PASSWORD).await;
+        let login = report.to_string();
+        let login = login
+            .lines()
+            .find(|line| line.starts_with("FireEdge login"))
+            .unwrap();
+        assert_eq!(login.contains("ok: HTTP 200, a session"), passes, "{login}");
+        assert!(!login.contains("%7B"), "{login}");
+    }
+}
+
 #[tokio::test]
 async fn only_what_is_named_is_checked() {
     let address = serve(opennebula()).await;
