@@ -119,7 +119,7 @@ impl Progress {
             Ok(counts) => (counts, String::new()),
             Err(error) => {
                 complain(&error);
-                (Counts::FAILED, first_line(&format!("{error:#}")))
+                (Counts::FAILED, remark(&format!("{error:#}")))
             }
         };
         let passed = counts.failed == 0;
@@ -244,13 +244,15 @@ fn clock(elapsed: Duration) -> String {
     format!("{:>2}:{:02}", elapsed.as_secs() / 60, elapsed.as_secs() % 60)
 }
 
-fn first_line(text: &str) -> String {
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(100)
-        .collect()
+/// What the table says of an error: its first line, which names the command, and its last, which is where programs say why.
+fn remark(error: &str) -> String {
+    let shorten = |line: &str| line.trim().chars().take(200).collect::<String>();
+    let mut lines = error.lines().filter(|line| !line.trim().is_empty()).map(shorten);
+    let first = lines.next().unwrap_or_default();
+    match lines.next_back() {
+        Some(last) => format!("{first} … {last}"),
+        None => first,
+    }
 }
 
 #[cfg(test)]
@@ -271,6 +273,18 @@ mod tests {
             })
         );
         assert_eq!(Counts::of_suite("step passed, failed"), None);
+    }
+
+    #[test]
+    fn the_remark_on_an_error_says_why() {
+        assert_eq!(
+            remark(
+                "`load a.tar` failed (exit status: 1); the end of load.log:\nunpacking\nctr: no space left on device\n\n"
+            ),
+            "`load a.tar` failed (exit status: 1); the end of load.log: … ctr: no space left on device"
+        );
+        assert_eq!(remark("there is no Go"), "there is no Go");
+        assert_eq!(remark(""), "");
     }
 
     #[test]

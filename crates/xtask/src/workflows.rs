@@ -30,15 +30,32 @@ const SHELL: &str = "|&;<>()`*\\#\n";
 pub(crate) fn findings(files: &[File], table: &str, verb: Parse<'_>) -> Vec<String> {
     let mut findings = pins(files);
     let mut places = BTreeSet::new();
+    let (mut scheduled, mut kept) = (BTreeSet::new(), BTreeSet::new());
     for file in files {
         match serde_saphyr::from_str::<Value>(&file.text) {
             Ok(value) => {
                 let found = of_file(&value, files, verb);
                 findings.extend(found.into_iter().map(|what| format!("{}: {what}", file.path)));
                 places.extend(table::places(file, &value));
+                if value["on"].get("schedule").is_some() {
+                    scheduled.extend(file.path.rsplit('/').next().map(str::to_owned));
+                }
+                let alive = value["jobs"]["keep-alive"]["strategy"]["matrix"]["workflow"].as_array();
+                kept.extend(
+                    alive
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|name| Some(name.as_str()?.to_owned())),
+                );
             }
             Err(error) => findings.push(format!("{}: not valid YAML: {error}", file.path)),
         }
+    }
+    // The forge switches a schedule off that nobody committed beside for sixty days.
+    if scheduled != kept {
+        findings.push(format!(
+            "keep-alive has {kept:?}, and a schedule has {scheduled:?}"
+        ));
     }
     findings.extend(table::differences(&places, table));
     findings

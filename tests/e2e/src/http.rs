@@ -18,6 +18,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) struct Answer {
     /// The HTTP status.
     pub(crate) status: u16,
+    /// The cookies that it sets, each as `name=value`.
+    pub(crate) cookies: Vec<String>,
     /// The body, as text.
     pub(crate) body: String,
 }
@@ -116,6 +118,11 @@ where
     let connection = tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request).await?;
     let status = response.status();
+    let set = response.headers().get_all(header::SET_COOKIE).iter();
+    let cookies = set
+        .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+        .map(str::to_owned)
+        .collect();
     let body = if status == hyper::StatusCode::SWITCHING_PROTOCOLS {
         String::new()
     } else {
@@ -124,6 +131,7 @@ where
     connection.abort();
     Ok(Answer {
         status: status.as_u16(),
+        cookies,
         body,
     })
 }

@@ -29,6 +29,7 @@ mod python;
 mod report;
 mod scenario;
 mod secrecy;
+mod session;
 mod settings;
 mod wait;
 

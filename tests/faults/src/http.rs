@@ -20,10 +20,21 @@ pub fn get_with(address: SocketAddr, path: &str, head: &str) -> Result<(u16, Str
         address,
         &format!("GET {path} HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n{head}\r\n"),
     )
+    .map(|(code, _, body)| (code, body))
 }
 
 /// Status code and body of a POST.
 pub fn post(address: SocketAddr, path: &str, kind: &str, body: &str) -> Result<(u16, String)> {
+    post_for_head(address, path, kind, body).map(|(code, _, body)| (code, body))
+}
+
+/// The same with the head of the answer before the body, for the cookies.
+pub fn post_for_head(
+    address: SocketAddr,
+    path: &str,
+    kind: &str,
+    body: &str,
+) -> Result<(u16, String, String)> {
     exchange(
         address,
         &format!(
@@ -33,7 +44,8 @@ pub fn post(address: SocketAddr, path: &str, kind: &str, body: &str) -> Result<(
     )
 }
 
-fn exchange(address: SocketAddr, request: &str) -> Result<(u16, String)> {
+/// Status code, head and body.
+fn exchange(address: SocketAddr, request: &str) -> Result<(u16, String, String)> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(|| address.to_string())?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(request.as_bytes())?;
@@ -46,5 +58,6 @@ fn exchange(address: SocketAddr, request: &str) -> Result<(u16, String)> {
         .split_once("\r\n\r\n")
         .context("an answer without a head")?;
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Ok((code.context("an answer without a status")?, body.to_owned()))
+    let code = code.context("an answer without a status")?;
+    Ok((code, head.to_owned(), body.to_owned()))
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 
 use crate::api::{self, Value};
@@ -270,15 +270,29 @@ pub fn call_as(session: &str, method: &str, arguments: &[Value<'_>]) -> Result<S
 
 /// A login through FireEdge.
 pub fn login_as(user: &str, password: &str) -> Result<()> {
-    log_in(user, password).map(|_| ())
+    session(user, password).map(|_| ())
 }
 
-/// The same, for FireEdge's answer, which has the session's token.
-pub fn log_in(user: &str, password: &str) -> Result<String> {
+/// The same, for the line of a request's head that belongs to the session: a token of the answer's body until 7.2, a cookie
+/// since 7.4.
+pub fn session(user: &str, password: &str) -> Result<String> {
     let body = json!({"user": user, "token": password}).to_string();
-    let (code, answer) = http::post(FIREEDGE.parse()?, "/fireedge/api/auth", "application/json", &body)?;
+    let (code, head, answer) =
+        http::post_for_head(FIREEDGE.parse()?, "/fireedge/api/auth", "application/json", &body)?;
     ensure!(code == 200, "a login through FireEdge: HTTP {code}: {answer}");
-    Ok(answer)
+    let cookie = head
+        .split("FireedgeToken=")
+        .nth(1)
+        .and_then(|rest| rest.split(';').next());
+    let token = answer
+        .split("\"token\":\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    match (cookie, token) {
+        (Some(cookie), _) => Ok(format!("Cookie: FireedgeToken={cookie}\r\n")),
+        (None, Some(token)) => Ok(format!("Authorization: Bearer {token}\r\n")),
+        (None, None) => bail!("a login through FireEdge: HTTP 200 without a session"),
+    }
 }
 
 /// The path itself when it is a file, else all files below; links are not followed.

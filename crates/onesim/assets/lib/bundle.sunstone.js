@@ -20,7 +20,9 @@ form.addEventListener('submit', async (event) => {
     return
   }
   const { data } = await answer.json()
-  const pool = await fetch('/fireedge/api/vmpool/info', { headers: { Authorization: `Bearer ${data.token}` } })
+  // Since 7.4 the session is a cookie, which the browser sends by itself.
+  const headers = data.token ? { Authorization: `Bearer ${data.token}` } : {}
+  const pool = await fetch('/fireedge/api/vmpool/info', { headers })
   const vms = pool.ok ? [].concat(((await pool.json()).data.VM_POOL || {}).VM || []).length : 'unknown'
   const layout = document.createElement('div')
   layout.dataset.cy = 'main-layout'

@@ -94,8 +94,24 @@ const makeToken = (id, user) => {
   const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ iss: id, aud: user, exp })}`
   return `${text}.${sign(text)}`
 }
+const releaseFile = '/usr/lib/onesim/release'
+const release = process.env.ONESIM_RELEASE || (fs.existsSync(releaseFile) ? fs.readFileSync(releaseFile, 'utf8').trim() : '7.0.0')
+const inCookie = release.startsWith('7.4.')
+
+// A session is a token in the answer's body and in `Authorization` until 7.2, and since 7.4 the cookie alone.
+const SESSION = 'FireedgeToken'
+const tokenOf = (request) => {
+  if (!inCookie) return (request.headers.authorization || '').replace(/^Bearer\s+/i, '')
+  const cookies = (request.headers.cookie || '').split(';').map((cookie) => cookie.trim())
+  const cookie = cookies.find((cookie) => cookie.startsWith(`${SESSION}=`))
+  try {
+    return JSON.parse(decodeURIComponent(cookie.slice(SESSION.length + 1))).token || ''
+  } catch {
+    return ''
+  }
+}
 const userOf = (request) => {
-  const token = (request.headers.authorization || '').replace(/^Bearer\s+/i, '')
+  const token = tokenOf(request)
   const [head, body, signature] = token.split('.')
   if (!signature || sign(`${head}.${body}`) !== signature) return null
   const claims = JSON.parse(Buffer.from(body, 'base64url').toString())
@@ -157,7 +173,12 @@ const login = async (request, response) => {
   const server = await call('one.user.info', serverSession(user), -1)
   if (!server.ok) throw new Error(server.text)
   const id = /<ID>(\d+)<\/ID>/.exec(server.text)[1]
-  return send(response, 200, { token: makeToken(id, user), id })
+  const session = makeToken(id, user)
+  if (!inCookie) return send(response, 200, { token: session, id })
+  const value = encodeURIComponent(JSON.stringify({ token: session }))
+  const seconds = Number(conf.session_expiration || 180) * 60
+  response.setHeader('Set-Cookie', `${SESSION}=${value}; Max-Age=${seconds}; Path=/; HttpOnly; SameSite=Lax`)
+  return send(response, 200, { status: 'ok' })
 }
 
 // POST /fireedge/api/image/upload: one file as multipart/form-data goes to the directory for uploads as it comes, and the
@@ -236,8 +257,6 @@ const proxy = (user, response) => {
 }
 
 // The log of a virtual machine, where the release's FireEdge looks for it: 7.0 has no such view, 7.4 asks oned for the place.
-const releaseFile = '/usr/lib/onesim/release'
-const release = process.env.ONESIM_RELEASE || (fs.existsSync(releaseFile) ? fs.readFileSync(releaseFile, 'utf8').trim() : '7.0.0')
 const LEVELS = [['E', 'error'], ['W', 'warning'], ['D', 'debug'], ['I', 'info']]
 const vmLogs = async (response, id) => {
   let file = path.join(logDir, `${id}.log`)

@@ -61,6 +61,25 @@ pub(crate) fn login(port: u16, password: &str) -> Answer {
     .unwrap()
 }
 
+/// The header with which a request belongs to the session of this login.
+pub(crate) fn session(login: &Answer) -> String {
+    let cookie = login
+        .head
+        .split("FireedgeToken=")
+        .nth(1)
+        .and_then(|rest| rest.split(';').next());
+    let token = login
+        .body
+        .split("\"token\":\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    match (cookie, token) {
+        (Some(cookie), None) => format!("Cookie: other=1; FireedgeToken={cookie}\r\n"),
+        (None, Some(token)) => format!("Authorization: Bearer {token}\r\n"),
+        both => panic!("{both:?}"),
+    }
+}
+
 #[test]
 fn oneflow_answers_as_observed() {
     let front = FrontEnd::new();
@@ -268,14 +287,8 @@ fn the_log_of_a_machine_is_shown_by_fireedge() {
         let output = front.run(command);
         assert!(output.status.success(), "{command:?}: {}", said(&output));
     }
-    let answer = login(port, PASSWORD);
-    let token = answer
-        .body
-        .split("\"token\":\"")
-        .nth(1)
-        .and_then(|t| t.split('"').next());
-    let bearer = format!("Authorization: Bearer {}\r\n", token.unwrap());
-    let logs = http(port, "GET /fireedge/api/vm/0/logs", &bearer, "").unwrap();
+    let session = session(&login(port, PASSWORD));
+    let logs = http(port, "GET /fireedge/api/vm/0/logs", &session, "").unwrap();
     assert_eq!(logs.status, 200, "{}", logs.body);
     for part in [
         "\"level\":\"info\"",
@@ -286,7 +299,7 @@ fn the_log_of_a_machine_is_shown_by_fireedge() {
     }
     assert!(front.path("var/vms/0/vm.log").exists());
     assert_eq!(
-        http(port, "GET /fireedge/api/vm/7/logs", &bearer, "")
+        http(port, "GET /fireedge/api/vm/7/logs", &session, "")
             .unwrap()
             .status,
         404
@@ -325,7 +338,15 @@ fn the_hook_client_connects_again_after_oned_restarted() {
 
 #[test]
 fn fireedge_logs_in_with_the_right_secret_only() {
-    let front = FrontEnd::new();
+    for release in ["7.0.2", "7.4.0"] {
+        fireedge_of(release);
+    }
+}
+
+/// Until 7.2 the session is a token in the answer's body, since 7.4 a cookie that scripts cannot read.
+fn fireedge_of(release: &'static str) {
+    let mut front = FrontEnd::new();
+    front.release = release;
     let _oned = front.up();
     let port = free_port();
     configure(&front, "fireedge-server.conf", port);
@@ -346,14 +367,13 @@ fn fireedge_logs_in_with_the_right_secret_only() {
     assert_eq!(login(port, "wrong").status, 401);
     let good = login(port, PASSWORD);
     assert_eq!(good.status, 200, "{}", good.body);
-    let token = good
-        .body
-        .split("\"token\":\"")
-        .nth(1)
-        .and_then(|t| t.split('"').next())
-        .unwrap();
-    let bearer = format!("Authorization: Bearer {token}\r\n");
-    let machines = http(port, "GET /fireedge/api/vmpool/info", &bearer, "").unwrap();
+    assert_eq!(
+        good.head.contains("; HttpOnly; SameSite=Lax"),
+        release == "7.4.0",
+        "{}",
+        good.head
+    );
+    let machines = http(port, "GET /fireedge/api/vmpool/info", &session(&good), "").unwrap();
     assert_eq!(machines.status, 200);
     assert_eq!(
         http(port, "GET /fireedge/api/vmpool/info", "", "")

@@ -69,6 +69,8 @@ fn every_planted_fault_is_found() {
         assert!(all.iter().all(|one| one.contains(finding)), "{fault}: {all:#?}");
     }
     assert!(found("jobs: [")[0].contains("not valid YAML"));
+    let schedule = found(&format!("on: {{schedule: [{{cron: '1 1 * * *'}}]}}\n{GOOD}"));
+    assert_eq!(schedule, ["keep-alive has {}, and a schedule has {\"good.yml\"}"]);
     let env = found(&format!("env: {{A: secrets.B}}\n{GOOD}"));
     assert!(env.len() == 1 && env[0].contains("to every job"), "{env:#?}");
 }

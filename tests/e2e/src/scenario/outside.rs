@@ -17,6 +17,7 @@ use super::world::{CONTAINER, FRONT_END_POD, PASSWORD, World};
 use crate::browser::{Browser, Site};
 use crate::needs::GATEWAY;
 use crate::process::Call;
+use crate::session;
 use crate::wait::{Look, until};
 
 /// Where https of the cluster's controller is answered, beside its plain port.
@@ -335,6 +336,7 @@ impl Certificate {
                 address,
                 "/fireedge/api/auth",
                 &[
+                    "--include".into(),
                     "--header".into(),
                     "Content-Type: application/json".into(),
                     "--data".into(),
@@ -342,12 +344,16 @@ impl Certificate {
                 ],
             )
             .await?;
-        let answer: Value = serde_json::from_str(&answer).context("the login's answer is not JSON")?;
-        let token = answer["data"]["token"]
-            .as_str()
-            .context("the login has no token")?;
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .context("the login's answer has no head")?;
+        let cookies = head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+            .filter_map(|(_, cookie)| cookie.split(';').next());
         let mut file = tempfile::NamedTempFile::new()?;
-        writeln!(file, "header = \"Authorization: Bearer {token}\"")?;
+        writeln!(file, "header = \"{}\"", session::header(cookies, body)?)?;
         Ok(file)
     }
 }

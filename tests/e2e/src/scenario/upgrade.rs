@@ -12,6 +12,7 @@ use super::api;
 use super::world::{PASSWORD, World};
 use crate::http;
 use crate::pod::restarts;
+use crate::session;
 use crate::wait::{Look, until};
 
 /// A host name that no name server knows: the Ingress is found by the Host header alone.
@@ -115,11 +116,7 @@ pub(super) async fn fireedge(world: &mut World) -> Result<String> {
         answer.status,
         answer.body
     );
-    let answer: Value = serde_json::from_str(&answer.body).context("the login's answer is not JSON")?;
-    let token = answer["data"]["token"]
-        .as_str()
-        .context("the login's answer has no token")?;
-    ensure!(token.split('.').count() == 3, "the token is no JWT");
+    session::header(answer.cookies.iter().map(String::as_str), &answer.body)?;
 
     let stream = TcpStream::connect(address).await?;
     let socket = http::open_websocket(stream, HOSTNAME, "/fireedge/guacamole").await?;

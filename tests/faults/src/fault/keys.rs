@@ -10,8 +10,7 @@ use faults::front_end::Container;
 use faults::http;
 use faults::process;
 use faults::wait::{Look, until};
-use faults::world::{World, log_in, word};
-use serde_json::Value;
+use faults::world::{World, session, word};
 
 use super::credentials::{NOTICED, untouched};
 
@@ -24,7 +23,7 @@ pub(super) fn fireedge(world: &mut World) -> Result<String> {
     let (mut front_end, kept) = world.start_with_data()?;
     let (init, oned) = (front_end.pid()?, front_end.service("oned")?);
     let before = front_end.service("fireedge")?;
-    let session = session(world)?;
+    let session = session("oneadmin", &world.oneadmin)?;
     ensure!(answer(&session)? == 200, "a fresh session is refused");
 
     let new = word(32);
@@ -51,26 +50,10 @@ pub(super) fn fireedge(world: &mut World) -> Result<String> {
     ))
 }
 
-/// Logs in as oneadmin through FireEdge, for the token.
-fn session(world: &World) -> Result<String> {
-    let text = log_in("oneadmin", &world.oneadmin)?;
-    // The body comes in one chunk, with its length before and a zero after it.
-    let object = text
-        .find('{')
-        .zip(text.rfind('}'))
-        .and_then(|(from, to)| text.get(from..=to));
-    let answer: Value = serde_json::from_str(object.unwrap_or(&text)).context("FireEdge's answer")?;
-    let token = answer["data"]["token"]
-        .as_str()
-        .context("an answer without a token")?;
-    Ok(token.to_owned())
-}
-
-/// The status of a call with this token.
-fn answer(token: &str) -> Result<u16> {
+/// The status of a call in this session.
+fn answer(session: &str) -> Result<u16> {
     let address: SocketAddr = FIREEDGE.into();
-    let bearer = format!("Authorization: Bearer {token}\r\n");
-    http::get_with(address, "/fireedge/api/vmpool/info", &bearer).map(|(code, _)| code)
+    http::get_with(address, "/fireedge/api/vmpool/info", session).map(|(code, _)| code)
 }
 
 /// The key for hypervisors changes: files, agent and ssh server follow, and the old one is kept aside and named.
