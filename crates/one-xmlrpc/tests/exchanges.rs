@@ -2,8 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "a test ends where something is not as prepared, and says what it leaves out"
+    reason = "a test ends where something is not as prepared"
 )]
 
 mod exchanges {

@@ -1,30 +1,16 @@
-//! Exchanges recorded on OpenNebula 7.0.2. They are kept beside the repository, not in it; where they are missing, these
-//! tests say so and end.
-
-use std::path::PathBuf;
+//! Exchanges recorded on OpenNebula 7.0.2, where the crate `fixtures` finds them.
 
 use one_xmlrpc::{Client, Error, HostState, RaftState, UserRef};
 
 use super::server::{Server, answer, http};
 
-fn recorded(name: &str) -> Option<Vec<u8>> {
-    let path: PathBuf = [
-        env!("CARGO_MANIFEST_DIR"),
-        "../../../shared/fixtures/xmlrpc",
-        name,
-    ]
-    .iter()
-    .collect();
-    let bytes = std::fs::read(path).ok();
-    if bytes.is_none() {
-        println!("left out: no recorded exchange {name}");
-    }
-    bytes
+fn recorded(name: &str) -> Option<String> {
+    fixtures::read(&format!("xmlrpc/{name}"))
 }
 
 /// The decoded values of a recording (a line True or False, the value, numbers) as the answer that carried them.
 fn rebuilt(name: &str) -> Option<String> {
-    let text = String::from_utf8(recorded(name)?).unwrap();
+    let text = recorded(name)?;
     let mut lines: Vec<&str> = text.trim_end_matches('\n').split('\n').collect();
     let done = match lines.remove(0) {
         "True" => true,

@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
     reason = "helpers of tests: clippy.toml allows these in the test functions alone"
 )]
 
@@ -12,7 +11,7 @@ mod editing;
 mod oracle;
 mod properties;
 mod reading;
-mod shared_fixtures;
+mod vendor_files;
 
 /// The file with every form of the grammar that the scenarios start from.
 const FRONT_END: &str = include_str!("../fixtures/front-end.conf");

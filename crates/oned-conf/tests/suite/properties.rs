@@ -4,7 +4,7 @@ use oned_conf::{Document, check_value};
 use proptest::prelude::*;
 
 use crate::oracle::{self, Content, Outcome, Text};
-use crate::shared_fixtures::oracle_agrees;
+use crate::vendor_files::oracle_agrees;
 
 /// Text of the grammar's own pieces in any order: mostly wrong, often nearly right.
 fn soup() -> impl Strategy<Value = String> {

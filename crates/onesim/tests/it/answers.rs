@@ -1,6 +1,6 @@
 //! The answers' elements, their order and which of them are CDATA, against the recorded answers.
 
-use crate::front_end::{FrontEnd, PASSWORD, recorded, said, until};
+use crate::front_end::{FrontEnd, PASSWORD, said, until};
 
 /// Tags and CDATA marks in their order, without texts.
 fn shape(xml: &str) -> Vec<&str> {
@@ -73,7 +73,7 @@ fn pools_have_the_recorded_elements_in_the_recorded_order() {
         ("zone.raftstatus-solo", "one.zone.raftstatus", ""),
         ("vmpool.info-all", "one.vmpool.info", &machines),
     ] {
-        let Some(real) = recorded(&format!("xmlrpc/{name}.txt")) else {
+        let Some(real) = fixtures::read(&format!("xmlrpc/{name}.txt")) else {
             return;
         };
         let real = real.lines().nth(1).unwrap().to_owned();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::front_end::{DUMMY_HYPERVISOR, FrontEnd, assets, recorded};
+use crate::front_end::{DUMMY_HYPERVISOR, FrontEnd, assets};
 
 /// The dump that `oned -i` leaves for this oned.conf, with the vendor's paths.
 fn dump(front: &FrontEnd, conf: &str) -> String {
@@ -15,8 +15,8 @@ fn dump(front: &FrontEnd, conf: &str) -> String {
 #[test]
 fn the_dump_is_the_observed_one() {
     let (Some(conf), Some(observed)) = (
-        recorded("7.0.2/oned.conf"),
-        recorded("observed/var-lib-one-config"),
+        fixtures::read("7.0.2/oned.conf"),
+        fixtures::read("observed/var-lib-one-config"),
     ) else {
         return;
     };
@@ -40,7 +40,7 @@ fn the_products_parser_reads_the_same_values() {
     files.extend(
         ["7.0.2", "7.2.0", "7.4.0"]
             .iter()
-            .filter_map(|release| recorded(&format!("{release}/oned.conf"))),
+            .filter_map(|release| fixtures::read(&format!("{release}/oned.conf"))),
     );
     for text in files {
         let front = FrontEnd::new();
@@ -103,7 +103,7 @@ fn the_drivers_are_those_of_the_vendors_files() {
         // The dummy ones are there as comments.
         assert_eq!(ours, (vec!["kvm", "qemu", "lxc"], true), "{file}");
         for release in ["7.0.2", "7.2.0", "7.4.0"] {
-            if let Some(vendors) = recorded(&format!("{release}/{file}")) {
+            if let Some(vendors) = fixtures::read(&format!("{release}/{file}")) {
                 assert_eq!(drivers(&vendors, vector), ours, "{release}/{file}");
             }
         }

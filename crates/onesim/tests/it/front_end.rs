@@ -35,18 +35,6 @@ const MADS: [&str; 10] = [
 pub(crate) const DUMMY_HYPERVISOR: &str = "VM_MAD = [ NAME = \"dummy\", SUNSTONE_NAME = \"Testing\", EXECUTABLE = \"one_vmm_dummy\", TYPE = \"xml\" ]\n";
 const DUMMY_MONITOR: &str = "IM_MAD = [ NAME = \"dummy\", SUNSTONE_NAME = \"Dummy\", EXECUTABLE = \"one_im_sh\", ARGUMENTS = \"-r 3 -t 15 -w 90 dummy\", THREADS = 0 ]\n";
 
-/// A recording of the real one; `None`, with a line, where that folder is not there.
-pub(crate) fn recorded(inside: &str) -> Option<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/fixtures")
-        .join(inside);
-    let text = fs::read_to_string(&path).ok();
-    if text.is_none() {
-        eprintln!("left out: {} is not there", path.display());
-    }
-    text
-}
-
 pub(crate) fn assets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets")
 }

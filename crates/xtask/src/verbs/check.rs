@@ -1,5 +1,6 @@
 //! `check`: what can be said of the repository without a cluster, in under two minutes once it is compiled.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
@@ -187,9 +188,13 @@ fn lint(repo: &Repo, progress: &mut Progress) {
 /// Runs `cargo test`, and counts.
 pub(crate) fn cargo_test(repo: &Repo, which: &[&str], env: &[(&str, &OsStr)]) -> Result<Counts> {
     let log = repo.logs().join("cargo-test.log");
+    let readers = repo.logs().join("fixtures-readers");
+    fs::create_dir_all(repo.logs())?;
+    fs::write(&readers, "").with_context(|| readers.display().to_string())?;
     let tests = cmd("cargo")
         .args(["test", "--locked", "--no-fail-fast"])
         .args(which)
+        .env("OPENNEBULA_FIXTURES_READERS", &readers)
         .dir(&repo.root);
     let with_env = env
         .iter()
@@ -197,6 +202,12 @@ pub(crate) fn cargo_test(repo: &Repo, which: &[&str], env: &[(&str, &OsStr)]) ->
     let status = with_env.logged(&log)?;
     let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
     let counts = libtest(&said);
+    let readers = fs::read_to_string(&readers).unwrap_or_default();
+    progress::say(&match readers.lines().collect::<BTreeSet<_>>().len() {
+        0 => "additional tests read no file of the vendor's: OPENNEBULA_FIXTURES names a folder with some, see CONTRIBUTING.md"
+            .to_owned(),
+        count => format!("{count} tests read files of the vendor's, in OPENNEBULA_FIXTURES"),
+    });
     if !status.success() {
         progress::say(&format!("{}\n(all of it: {})", tail(&said, 60), log.display()));
         if counts.failed == 0 {

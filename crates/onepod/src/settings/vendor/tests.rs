@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use oned_conf::Document;
 use serde_json::Value;
@@ -70,19 +69,6 @@ fn keys_are_found_by_name_below_a_name_and_nearly() {
     assert!(sounds_secret("NETAPP_PASSWORD") && sounds_secret("token_x") && !sounds_secret("PORT"));
 }
 
-/// The vendor's files by line of releases, where a checkout of them stands beside the repository.
-fn fixtures() -> BTreeMap<Line, std::path::PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
-    let releases = fs::read_dir(&folder).into_iter().flatten().flatten();
-    let found: BTreeMap<_, _> = releases
-        .filter_map(|entry| Some((Line::of(entry.file_name().to_str()?)?, entry.path())))
-        .collect();
-    if found.is_empty() {
-        println!("left out: there is no folder {}", folder.display());
-    }
-    found
-}
-
 /// Names in a file of OpenNebula's own grammar, and the value that takes effect where it is one.
 fn attributes(text: &str) -> BTreeMap<String, Option<String>> {
     let document = Document::parse(text).unwrap();
@@ -137,7 +123,8 @@ fn tree(content: &Value, above: &str, found: &mut BTreeMap<String, Option<String
 
 #[test]
 fn every_key_of_the_vendors_files_is_known_with_its_default() {
-    for (line, folder) in fixtures() {
+    for (release, folder) in fixtures::releases() {
+        let line = Line::of(&release).unwrap();
         for file in FILES {
             let Ok(text) = fs::read_to_string(folder.join(file.name())) else {
                 assert!(

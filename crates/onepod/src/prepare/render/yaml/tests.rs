@@ -315,31 +315,26 @@ fn leaves(content: &Value, above: &[String], found: &mut Vec<(Vec<String>, Value
     }
 }
 
-/// Every YAML file of the vendor's, where a checkout of them stands beside the repository.
-fn fixtures() -> Vec<(&'static vendor::File, Line, String)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
+/// Every YAML file of the vendor's that is at hand.
+fn files_of_the_vendor() -> Vec<(&'static vendor::File, Line, String)> {
     let mut found = Vec::new();
-    for release in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-        let line = Line::of(&release.file_name().to_string_lossy());
+    for (release, folder) in fixtures::releases() {
+        let line = Line::of(&release);
         for file in vendor::FILES
             .iter()
             .filter(|file| file.grammar != Grammar::Attributes)
         {
-            if let (Some(line), Ok(text)) = (line, std::fs::read_to_string(release.path().join(file.name())))
-            {
+            if let (Some(line), Ok(text)) = (line, std::fs::read_to_string(folder.join(file.name()))) {
                 found.push((file, line, text));
             }
         }
-    }
-    if found.is_empty() {
-        println!("left out: there is no folder {}", folder.display());
     }
     found
 }
 
 #[test]
 fn every_key_of_the_vendors_files_is_changed_and_changed_back() {
-    for (file, line, text) in fixtures() {
+    for (file, line, text) in files_of_the_vendor() {
         let keys = if file.grammar == Grammar::Symbols {
             Keys::Symbols
         } else {
@@ -385,7 +380,7 @@ fn every_key_of_the_vendors_files_is_changed_and_changed_back() {
 
 #[test]
 fn every_known_key_that_a_file_lacks_is_added_with_nothing_else_changed() {
-    for (file, line, text) in fixtures() {
+    for (file, line, text) in files_of_the_vendor() {
         let keys = if file.grammar == Grammar::Symbols {
             Keys::Symbols
         } else {

@@ -1,9 +1,7 @@
-//! The vendor's own files, where a checkout of them stands beside the repository.
-//!
-//! They are not part of it; without them these tests print one line and end.
+//! The vendor's own files, where the crate `fixtures` finds them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use oned_conf::Document;
 
@@ -11,22 +9,15 @@ use crate::oracle::{self, Content, Outcome};
 
 /// `<release>/<file>` and its text, for each file of these names.
 fn shared(names: &[&str]) -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
-    let Ok(releases) = fs::read_dir(&root) else {
-        println!("left out: there is no folder {}", root.display());
-        return Vec::new();
-    };
-    let mut files = Vec::new();
-    for release in releases {
-        for name in names {
-            let path = release.as_ref().unwrap().path().join(name);
-            if path.is_file() {
-                let text = fs::read_to_string(&path).unwrap();
-                files.push((path, text));
-            }
-        }
-    }
-    assert!(!files.is_empty(), "{} has none of {names:?}", root.display());
+    let releases = fixtures::releases();
+    let paths = releases
+        .iter()
+        .flat_map(|(_, folder)| names.iter().map(|name| folder.join(name)));
+    let files: Vec<_> = paths
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
+        .collect();
+    assert_eq!(files.is_empty(), releases.is_empty(), "no release has {names:?}");
     files
 }
 
