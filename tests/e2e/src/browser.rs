@@ -126,19 +126,17 @@ impl Browser {
         .await
     }
 
-    /// The text of the first element that a CSS selector finds, once it has one.
-    pub(crate) async fn text_of(&self, selector: &str) -> Result<String> {
-        until(&format!("a text in {selector}"), PATIENCE, async || {
+    /// Waits until the first element that a CSS selector finds has this in its text.
+    pub(crate) async fn see(&self, selector: &str, wanted: &str) -> Result<()> {
+        until(&format!("{wanted:?} in {selector}"), PATIENCE, async || {
             let text = async {
                 let element = self.find(selector).await?;
                 let path = format!("/session/{}/element/{element}/text", self.session);
                 get(self.address, &path).await
             };
             Ok(match text.await {
-                Ok(text) => match text.as_str().map(str::trim) {
-                    Some(text) if !text.is_empty() => Look::Seen(text.to_owned()),
-                    _ => Look::NotYet("it is empty".to_owned()),
-                },
+                Ok(text) if text.as_str().is_some_and(|text| text.contains(wanted)) => Look::Seen(()),
+                Ok(text) => Look::NotYet(text.to_string()),
                 Err(error) => Look::not_yet(error),
             })
         })
