@@ -3,8 +3,7 @@
 # `packages`, with the reasons; how it is done stands here.
 #
 # Takes from the build's arguments: ONE_VERSION (X.Y.Z or X.Y.Z.N), ONE_REPOSITORY (an apt repository with suite "stable" and component
-# "opennebula"), ONE_PINS (exact versions, "NAME=VERSION …", of packages that are known; may be empty), SOURCE_DATE_EPOCH
-# (seconds; what would carry the time of the build carries this one). Takes the repository's key from /mnt/key, and of the keys
+# "opennebula"), SOURCE_DATE_EPOCH (seconds; what would carry the time of the build carries this one). Takes the repository's key from /mnt/key, and of the keys
 # in it only the one of ONE_REPOSITORY_FINGERPRINT, unless that is empty. Fails when a package of another version arrives.
 # Changes no file of a package; moves, copies and deletes whole ones only.
 set -euo pipefail
@@ -60,9 +59,6 @@ while read -r name _; do
   fi
   versioned+=("$name")
   pin=
-  for known in ${ONE_PINS:-}; do
-    [[ ${known%%=*} != "$name" ]] || pin=${known#*=}
-  done
   # A pattern would take 7.0.0.1 and 7.0.10 for a 7.0.1 or 7.0.0: the newest that is of the release, by its own number.
   while [[ -z $pin ]] && read -r _ _ version _; do
     [[ $(upstream "$version") != "$ONE_VERSION" ]] || pin=$version

@@ -9,14 +9,12 @@ pub(crate) mod chart;
 mod detect;
 pub(crate) mod gate;
 pub(crate) mod ignores;
-mod index;
 pub(crate) mod jobs;
 pub(crate) mod markdown;
 mod plan;
 pub(crate) mod promote;
 pub(crate) mod report;
 mod repository;
-mod table;
 pub(crate) mod tags;
 pub(crate) mod unpack;
 

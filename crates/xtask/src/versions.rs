@@ -1,11 +1,8 @@
 //! `versions.json`, the only file that names `OpenNebula` releases: reads it, judges it, writes it.
 //!
-//! All mistakes of the file are told at once, each with its place. What the vendor has in truth is `release`'s
-//! affair: here a release is confirmed when the file says so.
+//! What the vendor has in truth is `release`'s affair.
 
-mod file;
 mod number;
-mod package;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
@@ -15,17 +12,15 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Error, Result, bail};
 use jiff::Timestamp;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::files;
 
 pub(crate) use number::{Line, Version};
-pub(crate) use package::PackageVersion;
 
 /// The package whose version is the release's: the core daemon.
 pub(crate) const CORE: &str = "opennebula";
-
-/// Exact versions by the names of the packages.
-pub(crate) type Packages = BTreeMap<String, PackageVersion>;
 
 /// Whether a package belongs to every release of its lines. `image/packages` marks the others with a `?`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,39 +82,94 @@ impl Display for Architecture {
     }
 }
 
-/// The file's content. Its default is one of its lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The file's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Versions {
     default: Line,
     lines: BTreeMap<Line, Entry>,
 }
 
 /// One line of releases, such as 7.0.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Entry {
-    version: Version,
-    distribution: String,
-    base: String,
-    architectures: BTreeSet<Architecture>,
-    /// When the vendor signed the index that the packages were read in; none until then.
-    index: Option<Timestamp>,
-    /// None until the vendor's index was read.
-    packages: Option<Packages>,
+    /// The newest release.
+    pub(crate) version: Version,
+    /// Distribution and release as the vendor's repository has them in its paths: `Ubuntu/24.04`.
+    pub(crate) distribution: String,
+    /// What the image stands on, with its digest.
+    pub(crate) base: String,
+    /// Those for which the release has all packages.
+    pub(crate) architectures: BTreeSet<Architecture>,
+    /// When the vendor signed the index that said so; none until it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) index: Option<Timestamp>,
 }
 
+/// Types that stand in the file as they are written for people.
+macro_rules! as_text {
+    ($($name:ident)*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(D::Error::custom)
+            }
+        }
+    )*};
+}
+
+as_text! { Line Version Architecture }
+
 impl Versions {
-    /// Reads the file.
+    /// Reads the file. The error has the first mistake, by its line and column or by the names that lead to it.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        file::parse(&text).with_context(|| path.display().to_string())
+        let read = || {
+            let versions: Self = serde_json::from_str(&fs::read_to_string(path)?)?;
+            versions.judge()?;
+            Ok(versions)
+        };
+        read().map_err(|error: Error| {
+            error.context(format!(
+                "{}: correct this, or take the file from version control",
+                path.display()
+            ))
+        })
+    }
+
+    fn judge(&self) -> Result<()> {
+        self.default_release()?;
+        for (line, entry) in &self.lines {
+            let version = entry.version;
+            if version.line() != *line || version.is_preview() {
+                bail!(
+                    "lines.{line}.version: {version} is not a release of this line that is built: a pre-release never is"
+                );
+            }
+            if entry.architectures.is_empty() {
+                bail!("lines.{line}.architectures: there is none");
+            }
+            if !entry.base.contains("@sha256:") {
+                bail!(
+                    "lines.{line}.base: \"{}\" has no digest: an image by its tag alone may be another one tomorrow",
+                    entry.base
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The release of the default line.
     pub(crate) fn default_release(&self) -> Result<Version> {
         let entry = self.lines.get(&self.default);
-        Ok(entry
-            .with_context(|| format!("there is no line {}, the default", self.default))?
-            .version)
+        let entry = entry.with_context(|| format!("default: there is no line {}", self.default))?;
+        Ok(entry.version)
     }
 
     /// The lines, the oldest first.
@@ -127,11 +177,17 @@ impl Versions {
         self.lines.iter().map(|(line, entry)| (*line, entry))
     }
 
+    /// A line by its name.
+    pub(crate) fn line(&self, line: Line) -> Result<&Entry> {
+        self.lines.get(&line).with_context(|| {
+            let names: Vec<String> = self.lines.keys().map(ToString::to_string).collect();
+            format!("versions.json has no line {line}, it has {}", names.join(", "))
+        })
+    }
+
     /// For which architectures a release must be there. Of a release that is not the line's newest nothing is known: none.
     pub(crate) fn architectures_of(&self, release: Version) -> Result<BTreeSet<Architecture>> {
-        let line = release.line();
-        let entry = self.lines.get(&line);
-        let entry = entry.with_context(|| format!("versions.json has no line {line}: add it first"))?;
+        let entry = self.line(release.line())?;
         Ok(if entry.version == release {
             entry.architectures.clone()
         } else {
@@ -147,83 +203,33 @@ impl Versions {
 
     /// Replaces the file at once or not at all; its mode stays.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let text = file::render(self)?;
-        let again = file::parse(&text).context("what was to be written would not be accepted again")?;
-        if again != *self {
-            bail!("what was to be written would be read as something else");
-        }
-        files::replace(path, &text)
-    }
-}
-
-impl Entry {
-    pub(crate) fn version(&self) -> Version {
-        self.version
+        self.judge()?;
+        files::replace(path, &self.text()?)
     }
 
-    /// Distribution and release as the vendor's repository has them in its paths: `Ubuntu/24.04`.
-    pub(crate) fn distribution(&self) -> &str {
-        &self.distribution
-    }
-
-    /// What the image stands on, with its digest.
-    pub(crate) fn base(&self) -> &str {
-        &self.base
-    }
-
-    pub(crate) fn architectures(&self) -> &BTreeSet<Architecture> {
-        &self.architectures
-    }
-
-    /// None until they were confirmed.
-    pub(crate) fn packages(&self) -> Option<&Packages> {
-        self.packages.as_ref()
-    }
-
-    /// The date of the index that they were read in.
-    pub(crate) fn index(&self) -> Option<Timestamp> {
-        self.index
-    }
-
-    /// The same line with what the vendor's index of a date says.
-    pub(crate) fn confirmed(
-        &self,
-        index: Timestamp,
-        version: Version,
-        packages: Packages,
-        architectures: BTreeSet<Architecture>,
-    ) -> Self {
-        Self {
-            version,
-            architectures,
-            index: Some(index),
-            packages: Some(packages),
-            ..self.clone()
-        }
+    fn text(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use insta::assert_snapshot;
 
     use super::*;
 
-    /// A file with lines of which nothing is confirmed: `("7.0", "7.0.0")`; the first is the default.
-    pub(crate) fn unconfirmed(lines: &[(&str, &str)]) -> Versions {
+    /// A file of these lines for amd64: `("7.0", "7.0.0")`; the first is the default.
+    pub(crate) fn versions(lines: &[(&str, &str)]) -> Versions {
+        let entry = |version: &str| Entry {
+            version: version.parse().unwrap(),
+            distribution: "Ubuntu/24.04".to_owned(),
+            base: format!("docker.io/library/ubuntu:24.04@sha256:{}", "0".repeat(64)),
+            architectures: BTreeSet::from([Architecture::Amd64]),
+            index: None,
+        };
         let lines: BTreeMap<Line, Entry> = lines
             .iter()
-            .map(|(line, version)| {
-                let entry = Entry {
-                    version: version.parse().unwrap(),
-                    distribution: "Ubuntu/24.04".to_owned(),
-                    base: format!("docker.io/library/ubuntu:24.04@sha256:{}", "0".repeat(64)),
-                    architectures: BTreeSet::from([Architecture::Amd64]),
-                    index: None,
-                    packages: None,
-                };
-                (line.parse().unwrap(), entry)
-            })
+            .map(|(line, version)| (line.parse().unwrap(), entry(version)))
             .collect();
         let default = *lines.keys().next().unwrap();
         Versions { default, lines }
@@ -237,10 +243,7 @@ pub(crate) mod tests {
     fn the_repository_s_file_is_as_it_would_be_written() {
         let path = of_the_repository().join("versions.json");
         let versions = Versions::read(&path).unwrap();
-        assert_eq!(
-            file::render(&versions).unwrap(),
-            fs::read_to_string(&path).unwrap()
-        );
+        assert_eq!(versions.text().unwrap(), fs::read_to_string(&path).unwrap());
     }
 
     #[test]
@@ -296,37 +299,57 @@ pub(crate) mod tests {
         assert_eq!(of_the_image, known);
     }
 
+    /// What is said of the file with one text in the place of another.
+    fn refused(from: &str, to: &str) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = versions(&[("7.0", "7.0.1")]).text().unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(file.path(), text.replacen(from, to, 1)).unwrap();
+        let error = format!("{:#}", Versions::read(file.path()).unwrap_err());
+        error.replace(&file.path().display().to_string(), "FILE")
+    }
+
     #[test]
-    fn writing_keeps_the_mode_and_leaves_nothing_beside_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("versions.json");
-        fs::write(&path, "old").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let versions = unconfirmed(&[("7.0", "7.0.0"), ("7.10", "7.10.1")]);
-        versions.write(&path).unwrap();
-        assert_eq!(Versions::read(&path).unwrap(), versions);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    fn a_mistake_is_told_with_its_place() {
+        let all = [
+            ("\"default\": \"7.0\"", "\"default\": \"7.2\""),
+            ("\"default\": \"7.0\"", "\"default\": \"7\""),
+            ("7.0.1", "7.2.1"),
+            ("7.0.1", "7.0.80"),
+            ("7.0.1", "7.0.1-1"),
+            ("\"amd64\"", ""),
+            ("amd64", "armhf"),
+            ("@sha256:", "#"),
+            ("\"distribution\"", "\"distro\""),
+            ("}", ""),
+        ];
+        let told: Vec<String> = all.iter().map(|(from, to)| refused(from, to)).collect();
+        assert_snapshot!(told.join("\n"), @r#"
+        FILE: correct this, or take the file from version control: default: there is no line 7.2
+        FILE: correct this, or take the file from version control: "7" is no line: two numbers are, such as 7.0 at line 2 column 16
+        FILE: correct this, or take the file from version control: lines.7.0.version: 7.2.1 is not a release of this line that is built: a pre-release never is
+        FILE: correct this, or take the file from version control: lines.7.0.version: 7.0.80 is not a release of this line that is built: a pre-release never is
+        FILE: correct this, or take the file from version control: "7.0.1-1" is not a valid release: it must be three numbers such as 7.0.1, or four such as 7.0.1.1 at line 5 column 26
+        FILE: correct this, or take the file from version control: lines.7.0.architectures: there is none
+        FILE: correct this, or take the file from version control: no image is built for "armhf": amd64 and arm64 are known at line 10 column 7
+        FILE: correct this, or take the file from version control: lines.7.0.base: "docker.io/library/ubuntu:24.04#0000000000000000000000000000000000000000000000000000000000000000" has no digest: an image by its tag alone may be another one tomorrow
+        FILE: correct this, or take the file from version control: unknown field `distro`, expected one of `version`, `distribution`, `base`, `architectures`, `index` at line 6 column 14
+        FILE: correct this, or take the file from version control: EOF while parsing an object at line 14 column 0
+        "#);
     }
 
     #[test]
     fn what_would_not_be_read_again_is_not_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("versions.json");
-        fs::write(&path, "old").unwrap();
-        let versions = unconfirmed(&[("7.0", "7.0.0")]);
-        let line = versions.default;
-        let entry = versions.lines[&line].confirmed(
-            Timestamp::UNIX_EPOCH,
-            "7.0.1".parse().unwrap(),
-            Packages::new(),
-            BTreeSet::from([Architecture::Amd64]),
-        );
-        let error = versions.with(line, entry).write(&path).unwrap_err();
-        assert!(
-            format!("{error:#}").contains("lines.7.0.packages: opennebula is not there"),
-            "{error:#}"
-        );
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let good = versions(&[("7.0", "7.0.1"), ("7.10", "7.10.0")]);
+        good.write(file.path()).unwrap();
+        assert_eq!(Versions::read(file.path()).unwrap(), good);
+        let line = good.default;
+        let bad = Entry {
+            architectures: BTreeSet::new(),
+            ..good.lines[&line].clone()
+        };
+        assert!(good.clone().with(line, bad).write(file.path()).is_err());
+        assert_eq!(Versions::read(file.path()).unwrap(), good);
     }
 }

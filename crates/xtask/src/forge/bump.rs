@@ -61,9 +61,9 @@ fn list<'a, T: ToString + 'a>(items: impl IntoIterator<Item = &'a T>) -> String 
 fn changes(before: &Versions, after: &Versions) -> Vec<Change> {
     let pairs = after.lines().filter_map(|(line, new)| {
         let (_, old) = before.lines().find(|(other, _)| *other == line)?;
-        (old != new).then(|| Change {
-            old: old.version(),
-            new: new.version(),
+        (old != new).then_some(Change {
+            old: old.version,
+            new: new.version,
         })
     });
     pairs.collect()
@@ -88,18 +88,18 @@ fn title(changes: &[Change]) -> String {
 fn text(found: &str, reports: &[String]) -> String {
     let head = "What the vendor's signed package indexes say, by `cargo xtask release detect`:";
     let reports: Vec<&str> = reports.iter().map(|report| report.trim_end()).collect();
-    format!("{head}\n\n{}\n{}\n", hand::block(found), reports.join("\n\n"))
+    format!("{head}\n\n{found}\n\n{}\n", reports.join("\n\n"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::versions::tests::unconfirmed;
+    use crate::versions::tests::versions;
 
     #[test]
     fn a_release_is_named_and_what_is_the_same_is_not() {
-        let before = unconfirmed(&[("7.0", "7.0.0"), ("7.2", "7.2.0"), ("7.4", "7.4.0")]);
-        let after = unconfirmed(&[("7.0", "7.0.1"), ("7.2", "7.2.0"), ("7.4", "7.4.2")]);
+        let before = versions(&[("7.0", "7.0.0"), ("7.2", "7.2.0"), ("7.4", "7.4.0")]);
+        let after = versions(&[("7.0", "7.0.1"), ("7.2", "7.2.0"), ("7.4", "7.4.2")]);
         let found = changes(&before, &after);
         assert_eq!(found.len(), 2);
         assert_eq!(title(&found), "feat(image): OpenNebula 7.0.1, 7.4.2");
@@ -110,7 +110,7 @@ mod tests {
     fn the_body_has_the_table_and_every_report() {
         let body = text("line  before", &["# 7.0.1\n".to_owned(), "# 7.4".to_owned()]);
         assert!(
-            body.ends_with("```\nline  before\n```\n\n# 7.0.1\n\n# 7.4\n"),
+            body.ends_with("\n\nline  before\n\n# 7.0.1\n\n# 7.4\n"),
             "{body}"
         );
     }

@@ -31,11 +31,11 @@ pub(crate) fn matrix(versions: &Versions, breadth: Breadth) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::versions::tests::unconfirmed;
+    use crate::versions::tests::versions;
 
     #[test]
     fn every_line_meets_every_release_of_kubernetes() {
-        let versions = unconfirmed(&[("7.0", "7.0.1"), ("7.2", "7.2.0")]);
+        let versions = versions(&[("7.0", "7.0.1"), ("7.2", "7.2.0")]);
         let newest = matrix(&versions, Breadth::Newest);
         let row = |line: &str, node: usize| json!({"line": line, "kubernetes": NODES[node].0});
         assert_eq!(newest, json!({"include": [row("7.0", 0), row("7.2", 0)]}));

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use super::packages::VENDOR;
 use crate::repo::Repo;
 use crate::sh::cmd;
-use crate::versions::{CORE, PackageVersion, Version};
+use crate::versions::{CORE, Version};
 
 /// The suite and the component that the vendor uses.
 pub(super) const SUITE: &str = "stable";
@@ -169,8 +169,7 @@ fn newest(list: &str) -> Option<Version> {
     list.split("\n\n")
         .filter(|stanza| stanza.lines().any(|line| line == format!("Package: {CORE}")))
         .filter_map(|stanza| stanza.lines().find_map(|line| line.strip_prefix("Version: ")))
-        .filter_map(|version| version.trim().parse::<PackageVersion>().ok())
-        .map(|version| version.release())
+        .filter_map(|version| Version::of_package(version.trim()))
         .max()
 }
 

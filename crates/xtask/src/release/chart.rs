@@ -184,7 +184,7 @@ pub(crate) fn with_version(
     }
 
     let dockerfile = lines::set(text(DOCKERFILE), "ARG ONE_VERSION=", &release.to_string())?;
-    let dockerfile = lines::set(&dockerfile, "ARG BASE_IMAGE=", entry.base())?;
+    let dockerfile = lines::set(&dockerfile, "ARG BASE_IMAGE=", &entry.base)?;
     Ok(Texts::from([
         (CHART, chart),
         (DATABASE, lines::set(text(DATABASE), "version: ", &number)?),

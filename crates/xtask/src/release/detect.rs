@@ -8,9 +8,9 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::plan::{Planned, Proposed, Source, plan, propose};
+use super::markdown;
+use super::plan::{Planned, names, plan, propose};
 use super::repository::{Repository, Vendor};
-use super::table::table;
 use crate::versions::{Entry, Line, Versions};
 
 /// What was found, and done.
@@ -60,32 +60,29 @@ pub(crate) fn detect(vendor: &Vendor, file: &Path, only: Option<Line>, mode: Mod
         }
     }
     let after = planned.iter().fold(before.clone(), |versions, planned| {
-        versions.with(planned.line, planned.after.clone())
+        let after = planned.after.clone();
+        after.map_or(versions.clone(), |after| versions.with(planned.line, after))
     });
     let news = after != before;
     if news && mode == Mode::Write {
         after.write(file)?;
     }
+    let lines = proposed.iter().map(|one: &Planned| one.line).collect();
+    planned.extend(proposed);
     Ok(Outcome {
-        report: report(&planned, &proposed, &broken, news, mode),
+        report: report(&planned, &broken, news, mode),
         news,
         broken,
-        proposed: proposed.iter().map(|one| one.line).collect(),
+        proposed: lines,
     })
 }
 
-fn report(
-    planned: &[Planned],
-    proposed: &[Proposed],
-    broken: &[(Line, String)],
-    news: bool,
-    mode: Mode,
-) -> String {
-    let mut text = table(planned, proposed);
+fn report(planned: &[Planned], broken: &[(Line, String)], news: bool, mode: Mode) -> String {
+    let mut text = table(planned);
     if !broken.is_empty() {
-        text.push_str("\n\nas before, because something is wrong:");
+        text.push_str("\n\nas before, because something is wrong:\n");
         for (line, reason) in broken {
-            let _ = write!(text, "\n  {line}: {reason}");
+            let _ = write!(text, "\n- {line}: {reason}");
         }
     }
     text.push_str(match (news, mode) {
@@ -98,28 +95,55 @@ fn report(
     text
 }
 
-fn chosen(versions: &Versions, only: Option<Line>) -> Result<Vec<(Line, &Entry)>> {
-    let all: Vec<_> = versions.lines().collect();
-    let Some(wanted) = only else {
-        return Ok(all);
+/// A row for each line, and below them what needs a sentence.
+pub(super) fn table(planned: &[Planned]) -> String {
+    let release = |entry: &Option<Entry>| {
+        entry
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |entry| entry.version.to_string())
     };
-    let chosen: Vec<_> = all.iter().copied().filter(|(line, _)| *line == wanted).collect();
-    if chosen.is_empty() {
-        let names: Vec<String> = all.iter().map(|(line, _)| line.to_string()).collect();
-        bail!("versions.json has no line {wanted}: it has {}", names.join(", "));
+    let rows: Vec<[String; 5]> = planned
+        .iter()
+        .map(|one| {
+            [
+                one.line.to_string(),
+                release(&one.before),
+                release(&one.after),
+                one.after
+                    .as_ref()
+                    .map_or_else(String::new, |entry| names(&entry.architectures)),
+                one.verdict().to_owned(),
+            ]
+        })
+        .collect();
+    let mut text = markdown::table(["line", "before", "now", "architectures", "verdict"], &rows);
+    for (place, remark) in planned.iter().flat_map(|one| &one.remarks).enumerate() {
+        let _ = write!(text, "{}\n- {remark}", if place == 0 { "\n" } else { "" });
     }
-    Ok(chosen)
+    text
+}
+
+fn chosen(versions: &Versions, only: Option<Line>) -> Result<Vec<(Line, &Entry)>> {
+    Ok(match only {
+        Some(line) => vec![(line, versions.line(line)?)],
+        None => versions.lines().collect(),
+    })
 }
 
 /// Reads the line's own repository, or where there is none that of its release.
 fn look(repository: &Repository, line: Line, entry: &Entry) -> Result<Planned> {
-    let of_line = format!("{line}/{}", entry.distribution());
-    let of_release = format!("{}/{}", entry.version(), entry.distribution());
+    let of_line = format!("{line}/{}", entry.distribution);
+    let of_release = format!("{}/{}", entry.version, entry.distribution);
     if let Some(index) = repository.read(&of_line, line)? {
-        return plan(line, entry, Source::Line, &index);
+        return plan(line, entry, &index);
     }
     if let Some(index) = repository.read(&of_release, line)? {
-        return plan(line, entry, Source::Release, &index);
+        let mut planned = plan(line, entry, &index)?;
+        planned.remarks.push(format!(
+            "{line}: read in the repository of {}, for there is none of the line; a newer release would not be seen",
+            entry.version
+        ));
+        return Ok(planned);
     }
     bail!(
         "neither {} nor {} is there (404): try again later; if the vendor publishes no packages of the line, take it \
@@ -130,11 +154,11 @@ fn look(repository: &Repository, line: Line, entry: &Entry) -> Result<Planned> {
 }
 
 /// Looks whether there is a line that could come after the newest.
-fn look_for(repository: &Repository, line: Line, newest: &Entry) -> Result<Option<Proposed>> {
-    let folder = format!("{line}/{}", newest.distribution());
+fn look_for(repository: &Repository, line: Line, newest: &Entry) -> Result<Option<Planned>> {
+    let folder = format!("{line}/{}", newest.distribution);
     Ok(repository
         .read(&folder, line)?
-        .and_then(|index| propose(line, &index)))
+        .and_then(|index| propose(line, newest, &index)))
 }
 
 #[cfg(test)]

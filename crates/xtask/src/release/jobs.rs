@@ -1,6 +1,6 @@
 //! Which images are built: the matrix of the image workflow. Pure.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::markdown;
@@ -19,25 +19,22 @@ pub(crate) struct Job {
 pub(crate) fn jobs(versions: &Versions, line: Option<Line>, release: Option<Version>) -> Result<Vec<Job>> {
     let job = |(line, entry): (Line, &Entry)| Job {
         line,
-        release: release.unwrap_or(entry.version()),
-        architectures: entry.architectures().iter().map(ToString::to_string).collect(),
+        release: release.unwrap_or(entry.version),
+        architectures: entry.architectures.iter().map(ToString::to_string).collect(),
     };
     let Some(line) = line.or(release.map(Version::line)) else {
         return Ok(versions.lines().map(job).collect());
     };
-    let known: Vec<String> = versions.lines().map(|(line, _)| line.to_string()).collect();
-    let found = versions.lines().find(|(known, _)| *known == line);
-    let (line, entry) =
-        found.with_context(|| format!("versions.json has no line {line}, it has {}", known.join(", ")))?;
+    let entry = versions.line(line)?;
     if let Some(release) = release {
         if release.line() != line {
             bail!("{release} is not a release of the line {line}: name one of them");
         }
-        if release > entry.version() {
+        if release > entry.version {
             bail!(
                 "{release} is newer than {}, which versions.json has of the line {line}: `cargo xtask release detect` adds \
                  what the vendor has",
-                entry.version()
+                entry.version
             );
         }
     }
@@ -80,10 +77,10 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::versions::tests::unconfirmed;
+    use crate::versions::tests::versions;
 
     fn told(line: Option<&str>, release: Option<&str>) -> String {
-        let versions = unconfirmed(&[("7.0", "7.0.1"), ("7.2", "7.2.0")]);
+        let versions = versions(&[("7.0", "7.0.1"), ("7.2", "7.2.0")]);
         let jobs = jobs(
             &versions,
             line.map(|line| line.parse().unwrap()),

@@ -1,306 +1,244 @@
 //! What the vendor's index makes of a line of `versions.json`. Pure: an index and an entry go in, a new entry or the
 //! reason why there is none comes out.
 //!
-//! A list that is empty, or shorter than what was confirmed, changes nothing: the vendor takes no release back, so
-//! that what looks so is a fault on the way. A new line is proposed and never taken in.
+//! A list that is empty, or shorter than it was, changes nothing: the vendor takes no release back, so that what looks so is a
+//! fault on the way. A new line is proposed and never taken in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Result, bail};
+use jiff::Timestamp;
 
-use super::index::Index;
-use crate::versions::{
-    Architecture, CORE, Entry, Line, PackageVersion, Packages, Presence, Version, packages_of,
-};
+use crate::versions::{Architecture, CORE, Entry, Line, Presence, Version, packages_of};
 
-/// A line that is built, with what becomes of it.
+/// The verified content of a repository of the vendor's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Index {
+    /// The address of the signed index, for messages.
+    pub(crate) address: String,
+    /// When it was signed.
+    pub(crate) date: Timestamp,
+    /// Names and versions, which may be of any form.
+    pub(crate) packages: BTreeMap<Architecture, BTreeSet<(String, String)>>,
+}
+
+/// What becomes of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Planned {
     pub(crate) line: Line,
-    pub(crate) before: Entry,
-    pub(crate) after: Entry,
-    pub(crate) verdict: Verdict,
-    pub(crate) left_out: LeftOut,
-    pub(crate) source: Source,
+    /// None of a line that is not built.
+    pub(crate) before: Option<Entry>,
+    /// None where nothing of a new line can be built yet.
+    pub(crate) after: Option<Entry>,
+    /// What needs a sentence.
+    pub(crate) remarks: Vec<String>,
 }
 
-/// A line that is not built, with what it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Proposed {
-    pub(crate) line: Line,
-    /// Or why it could not be built as the lines before it are.
-    pub(crate) found: Result<Offer, String>,
-}
-
-/// Versions of the core package that are not taken, with the reasons.
-pub(crate) type LeftOut = BTreeMap<String, &'static str>;
-
-/// Whose repository was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// The line's, in which the newest release is.
-    Line,
-    /// That of the release in the file: a newer one would not be in it.
-    Release,
-}
-
-/// What the index changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Same,
-    Confirmed,
-    Newer,
-    /// The same release in packages that were made anew.
-    Rebuilt,
-    /// The same packages for more architectures.
-    Wider,
-}
-
-impl Display for Verdict {
-    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
-        to.write_str(match self {
-            Self::Same => "as before",
-            Self::Confirmed => "confirmed",
-            Self::Newer => "newer release",
-            Self::Rebuilt => "rebuilt packages",
-            Self::Wider => "more architectures",
-        })
+impl Planned {
+    /// What the index changes, in words.
+    pub(crate) fn verdict(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "new line",
+            (Some(before), Some(after)) if after.version > before.version => "newer release",
+            (Some(before), Some(after)) if after.architectures != before.architectures => {
+                "more architectures"
+            }
+            (Some(before), after) if after.as_ref() == Some(before) => "as before",
+            _ => "seen for the first time",
+        }
     }
 }
 
 /// What a line becomes by what the vendor has.
-pub(crate) fn plan(line: Line, before: &Entry, source: Source, index: &Index) -> Result<Planned> {
-    let address = &index.address;
-    let (offer, left_out) = offer(line, index)?;
-    let Some(offer) = offer else {
+///
+/// # Errors
+///
+/// When there is less than before, or nothing that can be built.
+pub(crate) fn plan(line: Line, before: &Entry, index: &Index) -> Result<Planned> {
+    let Index { address, date, .. } = index;
+    let Offer {
+        version,
+        architectures,
+        mut remarks,
+    } = offer(line, index)?;
+    let again = "try again later; if the vendor took it back, correct versions.json by hand";
+    if version < before.version {
         bail!(
-            "{address} has no release of the line {line} that could be built{}, and an empty list changes nothing: \
-             try again later, and look at the address if it stays so",
-            but(&left_out)
-        );
-    };
-    if offer.version < before.version() {
-        bail!(
-            "{address} has {} as the newest release, which is older than {} in versions.json: try again later; if the \
-             vendor took the release back, correct the file by hand",
-            offer.version,
-            before.version()
+            "{address} has {version} as the newest release, which is older than {} in versions.json: {again}",
+            before.version
         );
     }
-    if let Some(seen) = before.index()
-        && index.date < seen
+    if let Some(seen) = before.index
+        && *date < seen
     {
         bail!(
-            "{address} is of {}, which is older than {seen}, the date of the index that versions.json was written by: a \
-             mirror is behind, or somebody serves an old index again; try again later",
-            index.date
+            "{address} is of {date}, which is older than {seen}, the date of the index that versions.json was written by: a \
+             mirror is behind, or somebody serves an old index again; try again later"
         );
     }
-    if offer.version == before.version() {
-        refuse_less(before, &offer, address)?;
+    let gone = before.architectures.difference(&architectures);
+    let gone = names(gone);
+    if !gone.is_empty() {
+        if version == before.version {
+            bail!("{address} has not all packages of {version} for {gone} any more: {again}");
+        }
+        remarks.push(format!(
+            "{line}: {version} has no packages for {gone}, which the release before has"
+        ));
     }
-    let known = (before.version(), before.packages(), before.architectures());
     // A new date alone is no news: the vendor signs the same index again.
-    let same = known == (offer.version, Some(&offer.packages), &offer.architectures);
+    let same = before.index.is_some() && (version, &architectures) == (before.version, &before.architectures);
     let after = if same {
         before.clone()
     } else {
-        before.confirmed(index.date, offer.version, offer.packages, offer.architectures)
-    };
-    let verdict = if after.version() > before.version() {
-        Verdict::Newer
-    } else if before.packages().is_none() {
-        Verdict::Confirmed
-    } else if before.packages() != after.packages() {
-        Verdict::Rebuilt
-    } else if before.architectures() != after.architectures() {
-        Verdict::Wider
-    } else {
-        Verdict::Same
+        Entry {
+            version,
+            architectures,
+            index: Some(*date),
+            ..before.clone()
+        }
     };
     Ok(Planned {
         line,
-        before: before.clone(),
-        after,
-        verdict,
-        left_out,
-        source,
+        before: Some(before.clone()),
+        after: Some(after),
+        remarks,
     })
 }
 
-/// What a line that is not built would be; none when it has nothing but pre-releases.
-pub(crate) fn propose(line: Line, index: &Index) -> Option<Proposed> {
-    let found = match offer(line, index) {
-        Ok((None, _)) => return None,
-        Ok((Some(offer), _)) => Ok(offer),
-        Err(error) => Err(format!("{error:#}")),
-    };
-    Some(Proposed { line, found })
-}
-
-/// Nothing of the same release may be gone.
-fn refuse_less(before: &Entry, offer: &Offer, address: &str) -> Result<()> {
-    let version = offer.version;
-    let gone: Vec<String> = before
-        .architectures()
-        .difference(&offer.architectures)
-        .map(ToString::to_string)
-        .collect();
-    if !gone.is_empty() {
-        bail!(
-            "{address} has not all packages of {version} for {} any more: try again later; if the vendor took them \
-             back, correct \"architectures\" by hand",
-            gone.join(", ")
-        );
-    }
-    for (name, old) in before.packages().into_iter().flatten() {
-        match offer.packages.get(name) {
-            Some(new) if new < old => bail!(
-                "{address} has {name} {new}, which is older than {old} in versions.json: try again later; if the \
-                 vendor took the package back, correct the file by hand"
-            ),
-            None => bail!(
-                "{address} has no {name} of {version} any more, and versions.json has {old}: try again later; if the \
-                 vendor took the package back, correct the file by hand"
-            ),
-            Some(_) => {}
+/// What a line that is not built would be, made as another one is; none when it has nothing but pre-releases.
+pub(crate) fn propose(line: Line, other: &Entry, index: &Index) -> Option<Planned> {
+    newest(line, index)?;
+    let mut remarks = vec![format!(
+        "{line}: a line that is not built; whoever wants it adds it to versions.json by hand"
+    )];
+    let after = match offer(line, index) {
+        Ok(offer) => Some(Entry {
+            version: offer.version,
+            architectures: offer.architectures,
+            ..other.clone()
+        }),
+        Err(error) => {
+            remarks.push(format!("{line}: cannot be built yet: {error:#}"));
+            None
         }
-    }
-    Ok(())
+    };
+    Some(Planned {
+        line,
+        before: None,
+        after,
+        remarks,
+    })
 }
 
 /// The newest release of a line that can be built.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Offer {
-    pub(crate) version: Version,
-    pub(crate) packages: Packages,
-    pub(crate) architectures: BTreeSet<Architecture>,
+struct Offer {
+    version: Version,
+    /// Those that have all of its packages.
+    architectures: BTreeSet<Architecture>,
+    remarks: Vec<String>,
 }
 
-/// The plain versions of the packages that are installed, for one architecture.
-type Plain = BTreeMap<&'static str, BTreeSet<PackageVersion>>;
-
-fn offer(line: Line, index: &Index) -> Result<(Option<Offer>, LeftOut)> {
-    let mut left_out = LeftOut::new();
-    let mut plain: BTreeMap<Architecture, Plain> = BTreeMap::new();
-    for (architecture, packages) in &index.packages {
-        let plain = plain.entry(*architecture).or_default();
-        for (name, _) in packages_of(line) {
-            for package in packages.iter().filter(|package| package.name == name) {
-                match judge(line, &package.version) {
-                    Ok(version) => {
-                        plain.entry(name).or_default().insert(version);
-                    }
-                    Err(reason) if name == CORE => {
-                        left_out.insert(package.version.clone(), reason);
-                    }
-                    Err(_) => {}
-                }
-            }
-        }
-    }
-    let releases = plain.values().filter_map(|plain| plain.get(CORE)?.last());
-    let Some(version) = releases.map(PackageVersion::release).max() else {
-        return Ok((None, left_out));
-    };
-    let packages = newest(line, version, &plain, &index.address)?;
-    let lacks = |plain: &Plain| -> Vec<String> {
-        let has = |name: &str, version: &PackageVersion| {
-            plain.get(name).is_some_and(|versions| versions.contains(version))
+fn offer(line: Line, index: &Index) -> Result<Offer> {
+    let address = &index.address;
+    let left_out = left_out(line, index);
+    let Some(version) = newest(line, index) else {
+        let but = if left_out.is_empty() {
+            String::new()
+        } else {
+            format!(" (but {left_out})")
         };
-        packages
-            .iter()
-            .filter(|(name, version)| !has(name, version))
-            .map(|(name, version)| format!("{name} {version}"))
+        bail!(
+            "{address} has no release of the line {line} that could be built{but}, and an empty list changes nothing: try \
+             again later, and look at the address if it stays so"
+        );
+    };
+    let lacks = |architecture: &Architecture, wanted: Presence| -> Vec<&str> {
+        let list = &index.packages[architecture];
+        let has = |name: &str| {
+            list.iter()
+                .any(|(other, text)| other == name && Version::of_package(text) == Some(version))
+        };
+        let all = packages_of(line).into_iter();
+        all.filter(|(name, presence)| *presence == wanted && !has(name))
+            .map(|(name, _)| name)
             .collect()
     };
-    let lacking: BTreeMap<Architecture, Vec<String>> = plain
-        .iter()
-        .map(|(architecture, plain)| (*architecture, lacks(plain)))
-        .collect();
-    let architectures: BTreeSet<Architecture> = lacking
-        .iter()
-        .filter(|(_, lacking)| lacking.is_empty())
-        .map(|(architecture, _)| *architecture)
-        .collect();
-    if architectures.is_empty() {
+    let (whole, lacking): (BTreeSet<_>, BTreeSet<_>) = index
+        .packages
+        .keys()
+        .copied()
+        .partition(|architecture| lacks(architecture, Presence::Always).is_empty());
+    if whole.is_empty() {
         let lacking: Vec<String> = lacking
             .iter()
-            .map(|(architecture, lacking)| format!("{architecture} lacks {}", lacking.join(", ")))
+            .map(|architecture| {
+                format!(
+                    "{architecture} lacks {}",
+                    lacks(architecture, Presence::Always).join(", ")
+                )
+            })
             .collect();
         bail!(
-            "{} has all packages of {version} for no architecture ({}): the vendor may be publishing just now, try \
+            "{address} has all packages of {version} for no architecture ({}): the vendor may be publishing just now, try \
              again later",
-            index.address,
             lacking.join("; ")
         );
     }
-    let offer = Offer {
-        version,
-        packages,
-        architectures,
-    };
-    Ok((Some(offer), left_out))
-}
-
-/// A version that can be built, or why it cannot be.
-fn judge(line: Line, text: &str) -> Result<PackageVersion, &'static str> {
-    let Ok(version) = text.parse::<PackageVersion>() else {
-        return Err("not X.Y.Z[.N] and a revision");
-    };
-    if version.release().line() != line {
-        return Err("of another line");
-    }
-    if version.release().is_preview() {
-        return Err("a pre-release");
-    }
-    Ok(version)
-}
-
-/// The newest package of each name that is of the release, whatever the architecture.
-fn newest(
-    line: Line,
-    version: Version,
-    plain: &BTreeMap<Architecture, Plain>,
-    address: &str,
-) -> Result<Packages> {
-    let mut packages = Packages::new();
-    let mut missing = Vec::new();
-    for (name, presence) in packages_of(line) {
-        let versions = plain.values().filter_map(|plain| plain.get(name)).flatten();
-        match versions.filter(|found| found.release() == version).max() {
-            Some(found) => {
-                packages.insert(name.to_owned(), found.clone());
-            }
-            None if presence == Presence::Always => missing.push(name),
-            None => {}
-        }
-    }
-    if !missing.is_empty() {
-        bail!(
-            "{address} has {version} without {}: the vendor may be publishing just now, try again later",
-            missing.join(", ")
-        );
-    }
-    Ok(packages)
-}
-
-/// What was there and is not taken, for a sentence.
-fn but(left_out: &LeftOut) -> String {
-    if left_out.is_empty() {
-        return String::new();
-    }
-    format!(" (but {})", shown(left_out))
-}
-
-/// Versions with the reasons why they are not taken.
-pub(super) fn shown(left_out: &LeftOut) -> String {
-    let all: Vec<String> = left_out
+    let mut remarks = Vec::new();
+    let absent: BTreeSet<&str> = whole
         .iter()
-        .map(|(version, reason)| format!("{version}: {reason}"))
+        .flat_map(|one| lacks(one, Presence::Optional))
         .collect();
-    all.join("; ")
+    if !absent.is_empty() {
+        remarks.push(format!(
+            "{line}: {version} has no {}; its image is built without",
+            Vec::from_iter(absent).join(", ")
+        ));
+    }
+    if !left_out.is_empty() {
+        remarks.push(format!("{line}: left out {left_out}"));
+    }
+    Ok(Offer {
+        version,
+        architectures: whole,
+        remarks,
+    })
+}
+
+/// Versions of the core package.
+fn of_the_core(index: &Index) -> impl Iterator<Item = &str> {
+    let all = index.packages.values().flatten();
+    all.filter(|(name, _)| name == CORE)
+        .map(|(_, text)| text.as_str())
+}
+
+fn newest(line: Line, index: &Index) -> Option<Version> {
+    of_the_core(index).filter_map(|text| judge(line, text).ok()).max()
+}
+
+/// What is there and is not taken, with the reasons.
+fn left_out(line: Line, index: &Index) -> String {
+    let all: BTreeSet<String> = of_the_core(index)
+        .filter_map(|text| Some(format!("{text}: {}", judge(line, text).err()?)))
+        .collect();
+    Vec::from_iter(all).join("; ")
+}
+
+/// A release that can be built, or why it cannot be.
+fn judge(line: Line, text: &str) -> Result<Version, &'static str> {
+    match Version::of_package(text) {
+        None => Err("not X.Y.Z[.N] and a revision"),
+        Some(version) if version.line() != line => Err("of another line"),
+        Some(version) if version.is_preview() => Err("a pre-release"),
+        Some(version) => Ok(version),
+    }
+}
+
+/// As `amd64, arm64`.
+pub(crate) fn names<'a>(architectures: impl IntoIterator<Item = &'a Architecture>) -> String {
+    let names: Vec<String> = architectures.into_iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]

@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use tempfile::TempDir;
 
-use super::index::{Index, Package};
+use super::plan::Index;
 use crate::apt;
 use crate::images::VENDOR;
 use crate::sh::{Cmd, cmd, which};
-use crate::versions::{Architecture, Line, PackageVersion, Presence, Version, packages_of};
+use crate::versions::{Architecture, Line, Presence, Version, packages_of};
 
 /// The suite and the component that the vendor uses.
 const SUITE: &str = "stable";
@@ -120,13 +120,9 @@ impl Repository {
             return Ok(None);
         };
         let names: Vec<&str> = packages_of(line).into_iter().map(|(name, _)| name).collect();
-        let rows = root.madison(&names)?;
-        let mut packages: BTreeMap<Architecture, Vec<Package>> = BTreeMap::new();
-        for (name, version, architecture) in rows {
-            packages
-                .entry(architecture)
-                .or_default()
-                .push(Package { name, version });
+        let mut packages: BTreeMap<Architecture, BTreeSet<(String, String)>> = BTreeMap::new();
+        for (name, version, architecture) in root.madison(&names)? {
+            packages.entry(architecture).or_default().insert((name, version));
         }
         Ok(Some(Index {
             address: self.index_of(folder),
@@ -144,23 +140,18 @@ impl Repository {
         root.prefer(release)?;
         let wanted = packages_of(release.line());
         let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
-        let mut newest: BTreeMap<String, PackageVersion> = BTreeMap::new();
         let all = root.with_dependencies(&names)?;
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        for (name, version, architecture) in root.madison(&all)? {
-            let Ok(version) = version.parse::<PackageVersion>() else {
-                continue;
-            };
-            if architecture == Architecture::Amd64
-                && version.release() == release
-                && newest.get(&name).is_none_or(|known| *known < version)
-            {
-                newest.insert(name, version);
-            }
-        }
+        let rows = root.madison(&all)?.into_iter();
+        let there: BTreeSet<String> = rows
+            .filter(|(_, version, architecture)| {
+                *architecture == Architecture::Amd64 && Version::of_package(version) == Some(release)
+            })
+            .map(|(name, ..)| name)
+            .collect();
         let missing: Vec<&str> = wanted
             .iter()
-            .filter(|(name, presence)| *presence == Presence::Always && !newest.contains_key(*name))
+            .filter(|(name, presence)| *presence == Presence::Always && !there.contains(*name))
             .map(|(name, _)| *name)
             .collect();
         if !missing.is_empty() {
@@ -170,8 +161,7 @@ impl Repository {
                 missing.join(", ")
             );
         }
-        let exact = newest.iter().map(|(name, version)| format!("{name}={version}"));
-        let said = root.run(cmd("apt-get").arg("download").args(exact).dir(to))?;
+        let said = root.run(cmd("apt-get").arg("download").args(there).dir(to))?;
         if !said.ok {
             bail!("{}", self.refusal(folder, &said));
         }

@@ -110,7 +110,7 @@ fn releases(repo: &Repo) -> Result<Vec<String>> {
     let versions = Versions::read(&repo.versions())?;
     Ok(versions
         .lines()
-        .map(|(_, entry)| entry.version().to_string())
+        .map(|(_, entry)| entry.version.to_string())
         .collect())
 }
 

@@ -63,6 +63,16 @@ impl Version {
         self.line
     }
 
+    /// The release of a package's version: `7.0.1-1`, `7.0.1-1.ce`, or `7.0.1-1.5.5+1-1` of guacd, which has Guacamole's version in its
+    /// revision. None of a version that is not a plain release and a revision: `7.0.1~rc1-1`, `1:7.0.1-1`, `7.0.1-1~rc1`.
+    pub(crate) fn of_package(version: &str) -> Option<Self> {
+        let (release, revision) = version.split_once('-')?;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".+-".contains(&byte);
+        let plain =
+            revision.starts_with(|first: char| first.is_ascii_digit()) && revision.bytes().all(allowed);
+        release.parse().ok().filter(|_| plain)
+    }
+
     /// Whether the vendor means it for trying out, not for use.
     pub(crate) fn is_preview(self) -> bool {
         self.patch >= FIRST_PREVIEW
@@ -170,6 +180,17 @@ mod tests {
             "7.0.0".parse::<Line>().unwrap_err().to_string(),
             "\"7.0.0\" is no line: two numbers are, such as 7.0"
         );
+    }
+
+    #[test]
+    fn a_package_is_of_a_plain_release_or_of_none() {
+        for text in ["7.0.1-1", "7.0.1-1.ce", "7.0.1-1.5.5+1-1", "7.0.1-1.2.0+1.ce"] {
+            assert_eq!(Version::of_package(text), Some(version("7.0.1")), "{text}");
+        }
+        let all = "7.0.0 7.0.0~rc1 7.0.0~rc1-1 7.0.0+x-1 7.0.0.0-1 1:7.0.0-1 7.0.0- 7.0.0-rc1 7.0.0-1~rc1 -1";
+        for text in all.split(' ').chain([""]) {
+            assert_eq!(Version::of_package(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::versions::Versions;
-use crate::versions::tests::unconfirmed;
 
 const DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -21,7 +20,7 @@ fn repository() -> Texts {
 }
 
 fn versions() -> Versions {
-    unconfirmed(&[("7.0", "7.0.1"), ("7.2", "7.2.0")])
+    crate::versions::tests::versions(&[("7.0", "7.0.1"), ("7.2", "7.2.0")])
 }
 
 fn with(texts: &Texts, version: &str) -> Result<Texts> {
@@ -30,7 +29,7 @@ fn with(texts: &Texts, version: &str) -> Result<Texts> {
     with_version(
         texts,
         &version.parse().unwrap(),
-        entry.version(),
+        entry.version,
         entry,
         Programs::Follow,
     )
@@ -45,7 +44,7 @@ fn after(texts: &Texts, version: &str) -> Texts {
 fn complaints(texts: &Texts, base: Option<&Base>) -> String {
     let versions = versions();
     let (_, entry) = versions.lines().next().unwrap();
-    mistakes(texts, entry.version(), entry, base).unwrap().join("\n")
+    mistakes(texts, entry.version, entry, base).unwrap().join("\n")
 }
 
 #[test]
@@ -191,7 +190,7 @@ fn a_chart_with_a_newer_image_leaves_the_programs_alone() {
     let (_, entry) = versions.lines().next().unwrap();
     let set = |version: &str| {
         let version = version.parse().unwrap();
-        with_version(&repository(), &version, entry.version(), entry, Programs::Keep).unwrap()
+        with_version(&repository(), &version, entry.version, entry, Programs::Keep).unwrap()
     };
     let why = "an image would ask for a chart, and a chart for an image";
     assert_eq!(set("0.3.1")[WORKSPACE], repository()[WORKSPACE], "{why}");

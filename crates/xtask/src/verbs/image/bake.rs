@@ -1,8 +1,8 @@
 //! `image bake`: what versions.json says, as a file for `docker buildx bake`: a target for each release line, with its
-//! platforms, its base and the exact versions of its packages; or one target, `image`, for one release and architecture
+//! platforms and its base; or one target, `image`, for one release and architecture
 //! that is pushed by its digest. Prints; builds nothing.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use crate::versions::{Architecture, Entry, Version, Versions};
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct Bake {
-    /// This release alone, as the target `image`; one that is older than versions.json says has no exact packages
+    /// This release alone, as the target `image`; one of a line of versions.json, and not newer than there
     #[arg(long, value_name = "X.Y.Z", requires_all = ["architecture", "push"])]
     release: Option<Version>,
     /// With --release: for this architecture
@@ -68,28 +68,22 @@ fn one(
     push: &str,
     commit: &Commit,
 ) -> Result<Value> {
-    let (_, entry) = versions
-        .lines()
-        .find(|(line, _)| *line == release.line())
-        .with_context(|| format!("versions.json has no line {}", release.line()))?;
-    if release > entry.version() {
+    let entry = versions.line(release.line())?;
+    if release > entry.version {
         bail!(
             "versions.json knows nothing newer than {} of the line {}: `cargo xtask release detect` brings it up to date",
-            entry.version(),
+            entry.version,
             release.line()
         );
     }
-    if !entry.architectures().contains(&architecture) {
+    if !entry.architectures.contains(&architecture) {
         bail!(
             "versions.json has no packages for {architecture} of the line {}",
             release.line()
         );
     }
     let mut target = target(entry, push, commit);
-    if release != entry.version() {
-        target["args"]["ONE_VERSION"] = json!(release.to_string());
-        target["args"]["ONE_PINS"] = json!("");
-    }
+    target["args"]["ONE_VERSION"] = json!(release.to_string());
     target["platforms"] = json!([format!("linux/{architecture}")]);
     target["tags"] = json!([]);
     target["annotations"] = json!([
@@ -104,15 +98,9 @@ fn one(
 }
 
 fn target(entry: &Entry, image: &str, commit: &Commit) -> Value {
-    let release = entry.version().to_string();
-    let pins: Vec<String> = entry
-        .packages()
-        .into_iter()
-        .flatten()
-        .map(|(name, version)| format!("{name}={version}"))
-        .collect();
+    let release = entry.version.to_string();
     let platforms: Vec<String> = entry
-        .architectures()
+        .architectures
         .iter()
         .map(|architecture| format!("linux/{architecture}"))
         .collect();
@@ -122,9 +110,8 @@ fn target(entry: &Entry, image: &str, commit: &Commit) -> Value {
         "platforms": platforms,
         "tags": [format!("{image}:{release}")],
         "args": {
-            "BASE_IMAGE": entry.base(),
+            "BASE_IMAGE": entry.base,
             "ONE_VERSION": release,
-            "ONE_PINS": pins.join(" "),
             "SOURCE_DATE_EPOCH": commit.time,
         },
         "labels": {"org.opencontainers.image.revision": commit.hash},
@@ -142,7 +129,7 @@ fn target(entry: &Entry, image: &str, commit: &Commit) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::versions::tests::unconfirmed;
+    use crate::versions::tests::versions;
 
     #[test]
     fn a_target_for_each_line() {
@@ -150,7 +137,7 @@ mod tests {
             hash: "abc".to_owned(),
             time: "1751328000".to_owned(),
         };
-        let versions = unconfirmed(&[("7.0", "7.0.0"), ("7.2", "7.2.0")]);
+        let versions = versions(&[("7.0", "7.0.0"), ("7.2", "7.2.0")]);
         let file = file(&versions, "docker.io/a/b", &commit);
         assert_eq!(file["group"]["default"]["targets"], json!(["7-0", "7-2"]));
         let target = &file["target"]["7-2"];
@@ -158,10 +145,6 @@ mod tests {
         assert_eq!(target["args"]["ONE_VERSION"], "7.2.0");
         let annotations = target["annotations"].to_string();
         assert!(annotations.contains("image.version=7.2.0") && annotations.contains("image.revision=abc"));
-        assert_eq!(
-            target["args"]["ONE_PINS"], "",
-            "nothing is pinned that is not known"
-        );
         assert!(
             target["platforms"][0]
                 .as_str()
@@ -177,7 +160,7 @@ mod tests {
     }
 
     fn one_of(release: &str) -> Result<Value> {
-        let versions = unconfirmed(&[("7.0", "7.0.1"), ("7.2", "7.2.0")]);
+        let versions = versions(&[("7.0", "7.0.1"), ("7.2", "7.2.0")]);
         one(
             &versions,
             release.parse()?,
@@ -214,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_architecture_without_packages_is_refused() {
-        let versions = unconfirmed(&[("7.0", "7.0.0")]);
+        let versions = versions(&[("7.0", "7.0.0")]);
         let release = "7.0.0".parse().unwrap();
         let error = one(
             &versions,

@@ -13,7 +13,7 @@ use crate::release::report::report;
 use crate::release::unpack::{self, Contents, PACKAGES};
 use crate::release::{Repository, Vendor};
 use crate::repo::Repo;
-use crate::versions::{CORE, PackageVersion, Version, Versions};
+use crate::versions::{CORE, Version, Versions};
 
 #[derive(Debug, Args)]
 pub(crate) struct Report {
@@ -65,14 +65,12 @@ impl Report {
             .and_then(|file| file.text.as_deref());
         if let Some(version) =
             core.and_then(|text| text.lines().find_map(|line| line.strip_prefix("Version: ")))
+            && Version::of_package(version) != Some(release)
         {
-            let version: PackageVersion = version.parse().with_context(|| folder.display().to_string())?;
-            if version.release() != release {
-                bail!(
-                    "{} has {CORE} {version}, and not {release}: name the folder of that release",
-                    folder.display()
-                );
-            }
+            bail!(
+                "{} has {CORE} {version}, and not {release}: name the folder of that release",
+                folder.display()
+            );
         }
         Ok(contents)
     }
@@ -107,7 +105,7 @@ fn distribution(versions: &Versions, release: Version) -> Result<String> {
     let mut lines: Vec<_> = versions.lines().collect();
     lines.sort_by_key(|(line, _)| (*line == release.line(), *line));
     let (_, entry) = lines.last().context("versions.json has no line")?;
-    Ok(entry.distribution().to_owned())
+    Ok(entry.distribution.clone())
 }
 
 #[cfg(test)]

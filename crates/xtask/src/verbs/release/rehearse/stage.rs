@@ -76,18 +76,14 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The two lines 7.0 and 7.2 of the repository's versions.json, unconfirmed.
+    /// The two lines 7.0 and 7.2 of the repository's versions.json.
     fn write_versions(&self, repo: &Repo) -> Result<()> {
         let mut file: Value = serde_json::from_str(&read(&repo.versions())?).context("versions.json")?;
         let lines = file["lines"].as_object_mut().context("versions.json")?;
         lines.retain(|line, _| ["7.0", "7.2"].contains(&line.as_str()));
         for (line, entry) in lines.iter_mut() {
             entry["version"] = json!(format!("{line}.0"));
-            entry["confirmed"] = json!(false);
             entry["architectures"] = json!([machine().to_string()]);
-            for package in entry["packages"].as_object_mut().into_iter().flatten() {
-                *package.1 = Value::Null;
-            }
         }
         file["default"] = json!("7.0");
         write(&self.versions_file(), &format!("{file:#}\n"))
