@@ -10,8 +10,11 @@ use std::collections::VecDeque;
 /// OneGate logs an error for each GET of whatever path, so that it is asked by TRACE, which it has for none.
 pub(crate) const PROBE_PATH: &str = "/onepod-readiness";
 
-/// oned's line for the probe's call, `LOG_CALL_FORMAT` being as it is by default.
-const CALLED: &str = " IP:127.0.0.1 one.user.info invoked , -1";
+/// oned's line for the probe's call, `LOG_CALL_FORMAT` being as it is by default: until 7.0, and since 7.2.
+const CALLED: [&str; 2] = [
+    " IP:127.0.0.1 one.user.info invoked , -1",
+    " IP:127.0.0.1 one.user.info invoked -1",
+];
 const ANSWERED: &str = " one.user.info result SUCCESS";
 /// What comes before the number of a request in oned's log.
 const REQUEST: &str = "]: Req:";
@@ -44,7 +47,7 @@ impl OwnProbes {
             return false;
         };
         let what = what.trim_start_matches(|next: char| next.is_ascii_digit());
-        if what == CALLED {
+        if CALLED.contains(&what) {
             if !self.requests.iter().any(|known| known == request) {
                 self.requests.truncate(REQUESTS - 1);
                 self.requests.push_front(request.to_owned());
@@ -85,11 +88,15 @@ mod tests {
     fn oned_s_lines_of_our_call_are_known_by_their_form() {
         let called =
             "Mon Nov 30 21:51:06 2026 [Z0][ReM][D]: Req:6352 UID:0 IP:127.0.0.1 one.user.info invoked , -1";
+        let of_7_2 =
+            "Tue Dec  1 14:43:14 2026 [Z0][ReM][D]: Req:8534 UID:0 IP:127.0.0.1 one.user.info invoked -1";
+        assert_eq!(left_out(&[of_7_2]), [of_7_2]);
         let answered = "Mon Nov 30 21:51:06 2026 [Z0][ReM][D]: Req:6352 UID:0 one.user.info result SUCCESS, \"<USER><ID>0</ID><GID...\"";
         assert_eq!(left_out(&[called, answered]), [called, answered]);
         for other in [
             answered,
             "Mon Nov 30 21:51:06 2026 [Z0][ReM][D]: Req:1 UID:0 IP:127.0.0.1 one.user.info invoked , -1, false",
+            "Tue Dec  1 14:43:14 2026 [Z0][ReM][D]: Req:1 UID:0 IP:127.0.0.1 one.user.info invoked -1, 0",
             "Mon Nov 30 21:51:06 2026 [Z0][ReM][D]: Req:1 UID:0 IP:10.0.0.7 one.user.info invoked , -1",
             "Mon Nov 30 21:51:06 2026 [Z0][ReM][D]: Req:1 UID:0 IP:127.0.0.1 one.user.info invoked , 0",
             "Mon Nov 30 21:51:06 2026 [Z0][ReM][E]: Req:1 UID:- one.user.info result FAILURE [one.user.info] User couldn't be authenticated",

@@ -8,6 +8,7 @@ use super::Oned;
 use super::session::{Caller, authenticate};
 use crate::db::DbError;
 use crate::objects::{self, ALL, Kind};
+use crate::release::Release;
 use crate::rpc::{Call, Value};
 use crate::template::Template;
 use crate::xml::Element;
@@ -174,29 +175,51 @@ impl Context<'_> {
     }
 }
 
-/// Parameters as the log shows them; the session, and passwords, are not shown.
-fn logged_parameters(call: &Call) -> String {
+/// Parameters as the log shows them; the session, and passwords, are not shown. Until 7.0 each is shortened and has a comma before
+/// it; since 7.2 the list is one text, which is shortened.
+fn logged_parameters(release: &Release, call: &Call) -> String {
     let is_password = |place: usize| {
         place == 2
             && ["one.user.allocate", "one.user.passwd", "one.user.login"].contains(&call.method.as_str())
     };
-    call.parameters
-        .iter()
-        .enumerate()
-        .skip(1)
-        .map(|(place, value)| {
-            if is_password(place) {
-                ", ****".to_owned()
-            } else {
-                logged(value)
-            }
-        })
-        .collect()
+    let shown = |show: fn(&Value) -> String, hidden: &str| -> Vec<String> {
+        let parameters = call.parameters.iter().enumerate().skip(1);
+        parameters
+            .map(|(place, value)| {
+                if is_password(place) {
+                    hidden.to_owned()
+                } else {
+                    show(value)
+                }
+            })
+            .collect()
+    };
+    if release.schema() == "7.0.0" {
+        return shown(logged, ", ****").concat();
+    }
+    let list = shown(plain, "****").join(", ");
+    if list.len() <= SHOWN {
+        return list;
+    }
+    list.chars().take(SHOWN - 3).chain("...".chars()).collect()
 }
+
+/// A parameter as the log has it since 7.2.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Int(number) => number.to_string(),
+        Value::Bool(is) => u8::from(*is).to_string(),
+        Value::Double(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Array(_) | Value::Nil => String::new(),
+    }
+}
+
+/// How many characters the log shows of a text.
+const SHOWN: usize = 20;
 
 /// A value as the log shows it: the beginning of a text.
 fn logged(value: &Value) -> String {
-    const SHOWN: usize = 20;
     match value {
         Value::Int(number) => format!(", {number}"),
         Value::Bool(is) => format!(", {is}"),
@@ -230,7 +253,7 @@ pub(crate) fn dispatch(oned: &Oned, call: &Call) -> Option<Value> {
                 &format!(
                     "Req:{request} UID:{uid} IP:127.0.0.1 {} invoked {}",
                     call.method,
-                    logged_parameters(call)
+                    logged_parameters(&oned.release, call)
                 ),
             );
             let _one_at_a_time = oned.turn.lock();
@@ -315,4 +338,34 @@ fn pool(context: &Context<'_>, kind: Kind) -> Outcome {
         .filter(|body| context.may_see(kind, body))
         .collect();
     Ok(Value::Text(answer.render()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_logged_as_the_release_does() {
+        let logged = |release: &str, method: &str, parameters: &[Value]| {
+            let call = Call {
+                method: method.to_owned(),
+                parameters: [&[Value::Text("oneadmin:x".to_owned())], parameters].concat(),
+            };
+            logged_parameters(&Release::new(release), &call)
+        };
+        let own = [Value::Int(-1)];
+        assert_eq!(logged("7.0.2", "one.user.info", &own), ", -1");
+        assert_eq!(logged("7.4.0", "one.user.info", &own), "-1");
+        let all = [Value::Int(0), Value::Bool(true), Value::Text("A".repeat(30))];
+        assert_eq!(
+            logged("7.0.2", "one.x", &all),
+            format!(", 0, true, \"{}...\"", "A".repeat(20))
+        );
+        assert_eq!(
+            logged("7.2.0", "one.x", &all),
+            format!("0, 1, {}...", "A".repeat(11))
+        );
+        let password = [Value::Int(0), Value::Text("secret".to_owned())];
+        assert_eq!(logged("7.4.0", "one.user.passwd", &password), "0, ****");
+    }
 }

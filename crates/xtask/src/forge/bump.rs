@@ -109,9 +109,6 @@ mod tests {
     #[test]
     fn the_body_has_the_table_and_every_report() {
         let body = text("line  before", &["# 7.0.1\n".to_owned(), "# 7.4".to_owned()]);
-        assert!(
-            body.ends_with("\n\nline  before\n\n# 7.0.1\n\n# 7.4\n"),
-            "{body}"
-        );
+        assert!(body.ends_with("\n\nline  before\n\n# 7.0.1\n\n# 7.4\n"), "{body}");
     }
 }

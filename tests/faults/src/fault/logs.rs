@@ -29,8 +29,10 @@ while (1) {
 
 /// Longer than two intervals between probes of a service that is not essential.
 const IDLE: Duration = Duration::from_secs(40);
-/// What only a probe of ours makes the services write: the path of the Ruby servers, and oned's line of the call.
-const PROBED: [&str; 2] = ["/onepod-readiness", "one.user.info invoked , -1\n"];
+/// What only a probe of ours makes the services write: the path of the Ruby servers, and oned's line of the call, until 7.0 and
+/// since 7.2.
+const PATH: &str = "/onepod-readiness";
+const CALLS: [&str; 2] = ["one.user.info invoked , -1\n", "one.user.info invoked -1\n"];
 /// How errors of OneGate are told: it has one for a request without a token, and one for a path that it does not know.
 const ERRORS_OF_ONEGATE: &str = "ERROR onegate";
 
@@ -42,7 +44,7 @@ pub(super) fn idle(world: &mut World) -> Result<String> {
     pause(IDLE);
     let written = front_end.written();
     let said = written.get(before..).unwrap_or_default();
-    for word in PROBED.iter().chain([&ERRORS_OF_ONEGATE]) {
+    for word in [PATH, ERRORS_OF_ONEGATE].iter().chain(&CALLS) {
         ensure!(
             !said.contains(word),
             "\"{}\" is in the stream: {said}",
@@ -50,14 +52,11 @@ pub(super) fn idle(world: &mut World) -> Result<String> {
         );
     }
     let (mut asked, mut lines) = (Vec::new(), 0);
-    for (name, word) in [
-        ("oneflow", PROBED[0]),
-        ("onegate", PROBED[0]),
-        ("oned", PROBED[1]),
-    ] {
+    let servers = [("oneflow", &[PATH][..]), ("onegate", &[PATH]), ("oned", &CALLS)];
+    for (name, words) in servers {
         let file = world.pod.path("log").join(format!("{name}.log"));
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        lines = text.matches(word).count();
+        lines = words.iter().map(|word| text.matches(word).count()).sum();
         ensure!(lines > 0, "{name} was not asked, or says so in another way");
         asked.push(name);
     }

@@ -137,7 +137,7 @@ pub(super) fn read_only_root(world: &mut World) -> Result<String> {
 /// Puts a small file system in the place of the volume; gives its path.
 pub(super) fn small_volume(world: &World) -> Result<PathBuf> {
     let volume = world.pod.volume();
-    let options = "size=24m,mode=2777,uid=0,gid=9869";
+    let options = "size=64m,mode=2777,uid=0,gid=9869";
     namespaces::memory(&volume, options)?;
     Ok(volume)
 }
