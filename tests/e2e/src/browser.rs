@@ -143,6 +143,11 @@ impl Browser {
         .await
     }
 
+    /// Whether the page has an element that a CSS selector finds, now.
+    pub(crate) async fn has(&self, selector: &str) -> bool {
+        self.find(selector).await.is_ok()
+    }
+
     /// What is to be seen, as PNG.
     pub(crate) async fn picture(&self) -> Result<Vec<u8>> {
         let answer = get(self.address, &format!("/session/{}/screenshot", self.session)).await?;
