@@ -28,14 +28,21 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(visible)
 }
 
-/// Whether a text is of the bytes that nearly all logs are of, which is quicker to tell than to look
-/// at every character. It is asked of every line.
+/// Whether all bytes are from space to tilde, as those of nearly all lines are. It is asked of every line, and the program is
+/// compiled for size: eight bytes at a time are one third of the work of a loop over bytes.
 fn is_printable_ascii(text: &str) -> bool {
-    let printable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n');
-    // Without an early end within a chunk the compiler makes vector instructions of it.
-    text.as_bytes()
-        .chunks(64)
-        .all(|chunk| chunk.iter().fold(true, |all, byte| all & printable(byte)))
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = 128 * ONES;
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let words = words.iter().all(|word| {
+        let word = u64::from_ne_bytes(*word);
+        let delete = word ^ (127 * ONES);
+        // The highest bit of a byte that is below a space, DEL, or not of ASCII.
+        let below = word.wrapping_sub(32 * ONES) & !word;
+        let is_delete = delete.wrapping_sub(ONES) & !delete;
+        (below | is_delete | word) & HIGH == 0
+    });
+    words && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn is_control(char: char) -> bool {
@@ -90,6 +97,23 @@ mod tests {
             assert_eq!(visible(text), shown);
         }
         assert!(matches!(visible("plain"), Cow::Borrowed("plain")));
+    }
+
+    #[test]
+    fn printable_ascii_is_told_at_any_place() {
+        for byte in 0..=127_u8 {
+            for place in 0..19 {
+                let mut text = [b'x'; 19];
+                text[place] = byte;
+                let text = std::str::from_utf8(&text).unwrap();
+                assert_eq!(
+                    is_printable_ascii(text),
+                    (b' '..=b'~').contains(&byte),
+                    "{text:?}"
+                );
+            }
+        }
+        assert!(!is_printable_ascii("12345678ü1234567"));
     }
 
     proptest! {

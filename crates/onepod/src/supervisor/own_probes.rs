@@ -40,7 +40,7 @@ impl OwnProbes {
     }
 
     fn is_call(&mut self, line: &str) -> bool {
-        let Some((_, rest)) = line.split_once(REQUEST) else {
+        let Some(rest) = behind(line, REQUEST) else {
             return false;
         };
         let Some((request, what)) = rest.split_once(" UID:") else {
@@ -58,9 +58,15 @@ impl OwnProbes {
     }
 }
 
+/// What stands behind the first `mark`, which begins with the bracket that ends a logger's own fields. It is asked twice of every line,
+/// and most have few brackets.
+fn behind<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
+    memchr::memchr_iter(b']', line.as_bytes()).find_map(|place| line.get(place..)?.strip_prefix(mark))
+}
+
 /// A line of `Rack::CommonLogger`, in the frame of the server's own logger.
 fn is_request(line: &str) -> bool {
-    let Some((_, request)) = line.split_once("]: 127.0.0.1 - - [") else {
+    let Some(request) = behind(line, "]: 127.0.0.1 - - [") else {
         return false;
     };
     let asked = request.split_once("] \"").map(|(_, rest)| rest);
