@@ -26,6 +26,10 @@ mod scan;
 /// The directories whose place a link of the user's may take.
 const FOLLOWED: [&str; 2] = ["etc", "hooks"];
 
+/// Where `OneForm` has its drivers. At each of its starts it puts links to their IPAM scripts into `ipam`, over the release's own files
+/// (`create_symlinks` in `src/form/app/models/driver.rb` since 7.2).
+const ONEFORM_DRIVERS: &str = "usr/lib/one/oneform/drivers";
+
 /// How many steps are taken before the event loop has its turn.
 const TURN: usize = 16;
 
@@ -53,7 +57,8 @@ pub(crate) async fn settle(paths: &Paths, board: &Board, stage: &Stage) -> Resul
     let shipped = scan::scan(&place.image, Whose::Image).await?;
     let new = read_image(&place.image, &shipped, old.as_ref()).await?;
     let here = scan::scan(&place.volume, Whose::Volume(&FOLLOWED)).await?;
-    let found = read_volume(&place.volume, &here, &new, old.as_ref()).await?;
+    let mut found = read_volume(&place.volume, &here, &new, old.as_ref()).await?;
+    accept_links_of_oneform(&mut found, &new, paths.root());
 
     let plan = plan::plan(old.as_ref().map(|old| &old.before), &new, &found);
     for (count, step) in plan.steps.iter().enumerate() {
@@ -150,6 +155,41 @@ async fn read_volume(
         tree.insert(path.clone(), entry);
     }
     Ok(tree)
+}
+
+/// Takes `OneForm`'s links to drivers of the image for the release's own files: they are nobody's change. Where the image does not have
+/// the driver any more, the release's file is written over the link.
+fn accept_links_of_oneform(found: &mut Tree, new: &Tree, root: &Path) {
+    let exists = |entry: &Entry| match entry {
+        Entry::Link(target) => target
+            .strip_prefix("/")
+            .ok()
+            .filter(|target| target.starts_with(ONEFORM_DRIVERS))
+            .map(|target| root.join(target).exists()),
+        _ => None,
+    };
+    let links: Vec<(PathBuf, bool)> = found
+        .iter()
+        .filter(|(path, _)| path.starts_with("ipam"))
+        .filter_map(|(path, entry)| Some((path.clone(), exists(entry)?)))
+        .collect();
+    for (path, exists) in links {
+        match new.get(&path) {
+            Some(entry) if exists => drop(found.insert(path.clone(), entry.clone())),
+            None if !exists => continue,
+            _ => drop(found.remove(&path)),
+        }
+        // A directory that OneForm made for them.
+        let Some(directory) = path.parent().filter(|directory| !new.contains_key(*directory)) else {
+            continue;
+        };
+        let is_empty = !found
+            .keys()
+            .any(|other| other != directory && other.starts_with(directory));
+        if is_empty {
+            found.remove(directory);
+        }
+    }
 }
 
 /// What a file on the volume holds by the record, when its size and time are the recorded ones. The kubelet changes

@@ -90,13 +90,20 @@ pub(crate) fn packages(release: &str, time_scale: Option<&str>) -> Result<Vec<Pa
         guacd(),
     ];
     if !release.starts_with("7.0.") {
-        packages.push(server(
+        let mut form = server(
             "opennebula-form",
             "oneform",
             "simulated OpenNebula: OneForm",
             asset!("lib/oneform-server.rb"),
             asset!("etc/oneform-server.conf").to_owned(),
-        ));
+        );
+        form.items.extend(IPAM_SCRIPTS.map(|name| {
+            script(
+                &format!("/usr/lib/one/oneform/drivers/dummy/ipam/{name}"),
+                asset!("remotes/driver"),
+            )
+        }));
+        packages.push(form);
     }
     if release.starts_with("7.4.") {
         packages.push(server(
@@ -110,6 +117,15 @@ pub(crate) fn packages(release: &str, time_scale: Option<&str>) -> Result<Vec<Pa
     add_places(&mut packages, release);
     Ok(packages)
 }
+
+/// What an IPAM driver consists of.
+const IPAM_SCRIPTS: [&str; 5] = [
+    "allocate_address",
+    "free_address",
+    "get_address",
+    "register_address_range",
+    "unregister_address_range",
+];
 
 /// Adds the vendor's files that the simulation has no use for, each to the package that owns its folder.
 fn add_places(packages: &mut [Package], release: &str) {
@@ -354,8 +370,9 @@ fn core(release: &str) -> Package {
     }
     items.push(schema_constants(release));
     for (driver, actions) in [
-        ("tm/dummy", ["clone", "delete", "mv"]),
-        ("vmm/dummy", ["deploy", "cancel", "shutdown"]),
+        ("tm/dummy", &["clone", "delete", "mv"][..]),
+        ("vmm/dummy", &["deploy", "cancel", "shutdown"]),
+        ("ipam/dummy", &IPAM_SCRIPTS),
     ] {
         for action in actions {
             items.push(script(

@@ -67,6 +67,12 @@ fn life(stand: &mut Stand, release: Release, look: impl Fn(&Container) -> Result
     again.works()?;
     kept.found(&again.session())?;
     stand::services(&mut container, release)?;
+    // Nobody changed anything between the starts but the services themselves.
+    let said = container.written();
+    ensure!(
+        !said.contains("were moved to"),
+        "the second start moves files aside: {said}"
+    );
     container.stop()?;
     drop(container);
     let secrets = stand.secrecy()?;

@@ -358,6 +358,54 @@ fn links_are_compared_by_their_target_and_never_followed_into() {
 }
 
 #[test]
+fn links_of_oneform_are_nobodys_change() {
+    let front = Front::new();
+    front.ship(
+        "7.4.0",
+        [
+            ("ipam/dummy/get_address", "get"),
+            ("ipam/dummy/free_address", "free"),
+        ],
+    );
+    front.start();
+    let drivers = "/usr/lib/one/oneform/drivers";
+    let link = |driver: &str, script: &str| {
+        let at = front.remote(&format!("ipam/{driver}/{script}"));
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&at);
+        symlink(format!("{drivers}/{driver}/ipam/{script}"), &at).unwrap();
+        at
+    };
+    let driver = |driver: &str, script: &str| {
+        let root = front.root.paths.root();
+        put(
+            &root.join(format!("usr/lib/one/oneform/drivers/{driver}/ipam/{script}")),
+            "get",
+        )
+    };
+    let dummy = driver("dummy", "get_address");
+    driver("onprem", "get_address");
+    let links = [link("dummy", "get_address"), link("onprem", "get_address")];
+
+    let told = front.start();
+    assert!(told.differences().is_empty(), "{:?}", told.differences());
+    assert!(links.iter().all(|link| link.is_symlink()));
+    assert!(!front.root.paths.replaced().exists());
+
+    // A user's own link is a change, and one whose driver is gone makes room for the release's file.
+    fs::remove_file(dummy).unwrap();
+    let own = front.remote("ipam/dummy/free_address");
+    fs::remove_file(&own).unwrap();
+    symlink("/etc/hostname", &own).unwrap();
+    let told = front.start();
+    assert_eq!(
+        told.differences(),
+        [("ipam/dummy/free_address", RemoteKind::Replaced)]
+    );
+    assert_eq!(front.text("ipam/dummy/get_address"), "get");
+}
+
+#[test]
 fn configuration_that_lies_elsewhere_is_filled_there() {
     let front = Front::new();
     front.ship("7.0.2", OLD);
