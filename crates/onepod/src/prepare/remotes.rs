@@ -58,7 +58,7 @@ pub(crate) async fn settle(paths: &Paths, board: &Board, stage: &Stage) -> Resul
     let new = read_image(&place.image, &shipped, old.as_ref()).await?;
     let here = scan::scan(&place.volume, Whose::Volume(&FOLLOWED)).await?;
     let mut found = read_volume(&place.volume, &here, &new, old.as_ref()).await?;
-    accept_links_of_oneform(&mut found, &new, paths.root());
+    let linked = accept_links_of_oneform(&mut found, &new, paths.root());
 
     let plan = plan::plan(old.as_ref().map(|old| &old.before), &new, &found);
     for (count, step) in plan.steps.iter().enumerate() {
@@ -68,11 +68,15 @@ pub(crate) async fn settle(paths: &Paths, board: &Board, stage: &Stage) -> Resul
         place.take(step)?;
     }
 
+    let mut volume = placed(&place, &new, &found, &here, &plan)?;
+    // The record stays as it is when nothing else changed: nothing is written to a volume that may be full.
+    let recorded = |path: &PathBuf| Some((path.clone(), *old.as_ref()?.volume.get(path)?));
+    volume.extend(linked.iter().filter_map(recorded));
     let release = files::read_text(&paths.release())?.map(|text| text.trim().to_owned());
     let next = Manifest {
         release: release.clone(),
         image: stamps(&shipped),
-        volume: placed(&place, &new, &found, &here, &plan)?,
+        volume,
         before: plan::Before {
             tree: new,
             conflicts: plan.conflicts.clone(),
@@ -158,8 +162,8 @@ async fn read_volume(
 }
 
 /// Takes `OneForm`'s links to drivers of the image for the release's own files: they are nobody's change. Where the image does not have
-/// the driver any more, the release's file is written over the link.
-fn accept_links_of_oneform(found: &mut Tree, new: &Tree, root: &Path) {
+/// the driver any more, the release's file is written over the link. Gives the places of the release's files that it took links for.
+fn accept_links_of_oneform(found: &mut Tree, new: &Tree, root: &Path) -> Vec<PathBuf> {
     let exists = |entry: &Entry| match entry {
         Entry::Link(target) => target
             .strip_prefix("/")
@@ -173,9 +177,13 @@ fn accept_links_of_oneform(found: &mut Tree, new: &Tree, root: &Path) {
         .filter(|(path, _)| path.starts_with("ipam"))
         .filter_map(|(path, entry)| Some((path.clone(), exists(entry)?)))
         .collect();
+    let mut accepted = Vec::new();
     for (path, exists) in links {
         match new.get(&path) {
-            Some(entry) if exists => drop(found.insert(path.clone(), entry.clone())),
+            Some(entry) if exists => {
+                found.insert(path.clone(), entry.clone());
+                accepted.push(path.clone());
+            }
             None if !exists => continue,
             _ => drop(found.remove(&path)),
         }
@@ -190,6 +198,7 @@ fn accept_links_of_oneform(found: &mut Tree, new: &Tree, root: &Path) {
             found.remove(directory);
         }
     }
+    accepted
 }
 
 /// What a file on the volume holds by the record, when its size and time are the recorded ones. The kubelet changes

@@ -387,8 +387,11 @@ fn links_of_oneform_are_nobodys_change() {
     driver("onprem", "get_address");
     let links = [link("dummy", "get_address"), link("onprem", "get_address")];
 
+    let record = || fs::read_to_string(front.root.paths.remotes_manifest()).unwrap();
+    let before = record();
     let told = front.start();
     assert!(told.differences().is_empty(), "{:?}", told.differences());
+    assert_eq!(record(), before);
     assert!(links.iter().all(|link| link.is_symlink()));
     assert!(!front.root.paths.replaced().exists());
 
