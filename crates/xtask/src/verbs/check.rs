@@ -1,4 +1,5 @@
-//! `check`: what can be said of the repository without a cluster, in under two minutes once it is compiled.
+//! `check`: what can be said of the repository without a cluster. Without a part it is the loop of whoever changes something: the fastest
+//! findings first, no root, nothing installed, and no program compiled but this repository's own and Helm.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -11,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::progress::{self, Counts, Progress};
 use crate::repo::Repo;
-use crate::sh::{cmd, tail};
+use crate::sh::{cmd, tail, which};
 use crate::tools::{ACTIONLINT, CARGO_DENY, HADOLINT, HELM, HELM3, Tool, ZIZMOR};
 use crate::verbs::workflows;
 use crate::{apt, chart, cluster, platform};
@@ -33,18 +34,21 @@ pub(crate) enum Part {
 pub(crate) fn run(repo: &Repo, parts: &[Part]) -> Result<ExitCode> {
     let mut progress = Progress::start();
     if parts.is_empty() {
-        set_up(repo, &mut progress)?;
-        statics(repo, &mut progress);
+        lint(repo, Missing::LeftOut, &mut progress);
         progress.test("unit tests", || {
-            cargo_test(repo, &["--workspace", "--lib", "--bins"], &[])
+            let all = ["--workspace", "--exclude", "chart-tests", "--lib", "--bins"];
+            cargo_test(repo, &all, &[])
         });
+        let helm = a_helm(repo, &mut progress)?;
+        charts(repo, std::slice::from_ref(&helm), &mut progress);
+        chart_tests(repo, helm.as_os_str(), &mut progress);
     }
     for part in parts {
         match part {
             Part::Lint => {
                 tools(repo, &LINTERS, &mut progress)?;
                 progress.step("packages of the system", || apt::install(repo, &[apt::LINTERS]))?;
-                lint(repo, &mut progress);
+                lint(repo, Missing::Fails, &mut progress);
             }
             Part::Tests => {
                 progress.step("packages of the system", || {
@@ -59,13 +63,7 @@ pub(crate) fn run(repo: &Repo, parts: &[Part]) -> Result<ExitCode> {
                 let helms = HELMS.map(|helm| helm.path(repo));
                 charts(repo, &helms, &mut progress);
                 let helms = env::join_paths(&helms).context("the paths of Helm")?;
-                progress.test("tests of the charts", || {
-                    cargo_test(
-                        repo,
-                        &["--package", "chart-tests"],
-                        &[("HELM", helms.as_os_str())],
-                    )
-                });
+                chart_tests(repo, &helms, &mut progress);
             }
         }
     }
@@ -95,9 +93,27 @@ pub(crate) fn set_up(repo: &Repo, progress: &mut Progress) -> Result<()> {
     tools(repo, &LINTERS, progress)
 }
 
+/// The Helm that is at hand: of an earlier check, the offline cluster's, or the machine's own; else one that is compiled alone.
+fn a_helm(repo: &Repo, progress: &mut Progress) -> Result<PathBuf> {
+    let own = HELM.path(repo);
+    let of_cluster = cluster::programs(repo).map(|programs| programs.join("helm"));
+    let found = [Some(own.clone()), of_cluster.ok(), which("helm")];
+    if let Some(helm) = found.into_iter().flatten().find(|helm| helm.is_file()) {
+        return Ok(helm);
+    }
+    progress.step("Helm, compiled once", || HELM.install(repo))?;
+    Ok(own)
+}
+
+fn chart_tests(repo: &Repo, helms: &OsStr, progress: &mut Progress) {
+    progress.test("tests of the charts", || {
+        cargo_test(repo, &["--package", "chart-tests"], &[("HELM", helms)])
+    });
+}
+
 /// `lint`, and the charts by the offline cluster's two releases of Helm.
 pub(crate) fn statics(repo: &Repo, progress: &mut Progress) {
-    lint(repo, progress);
+    lint(repo, Missing::Fails, progress);
     match cluster::programs(repo) {
         Ok(programs) => charts(repo, &["helm", "helm3"].map(|helm| programs.join(helm)), progress),
         Err(error) => progress.not_tried("charts", &format!("{error:#}")),
@@ -116,8 +132,24 @@ fn charts(repo: &Repo, helms: &[PathBuf], progress: &mut Progress) {
     });
 }
 
-/// Everything that reads the repository and runs nothing of it.
-fn lint(repo: &Repo, progress: &mut Progress) {
+/// What happens to a lint whose program is not installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Fails,
+    LeftOut,
+}
+
+/// Everything that reads the repository and runs nothing of it; what takes no time first.
+fn lint(repo: &Repo, missing: Missing, progress: &mut Progress) {
+    let there = |name: &str, programs: &[PathBuf]| {
+        let there = missing == Missing::Fails || programs.iter().all(|program| program.is_file());
+        if !there {
+            progress::say(&format!(
+                "        {name}: left out, its program is not installed here; `cargo xtask check lint` installs it"
+            ));
+        }
+        there
+    };
     let log = |name: &str| repo.logs().join(format!("{name}.log"));
     let one = |result: Result<()>| result.map(|()| Counts::PASSED);
     progress.test("format", || {
@@ -126,6 +158,10 @@ fn lint(repo: &Repo, progress: &mut Progress) {
             .dir(&repo.root)
             .run(&log("fmt")))
     });
+    progress.test("accepted vulnerabilities", || {
+        one(super::release::ignores::check(repo))
+    });
+    progress.test("values of the charts", || one(chart::check(repo)));
     progress.test("lints", || {
         let args = [
             "clippy",
@@ -138,51 +174,57 @@ fn lint(repo: &Repo, progress: &mut Progress) {
         ];
         one(cmd("cargo").args(args).dir(&repo.root).run(&log("clippy")))
     });
-    progress.test("dependencies", || {
-        let check = |what: &[&str]| {
-            cmd(CARGO_DENY.path(repo))
-                .args(["--workspace", "--all-features", "check"])
-                .args(what)
+    if there("dependencies", &[CARGO_DENY.path(repo)]) {
+        progress.test("dependencies", || dependencies(repo));
+    }
+    if there("Dockerfiles", &[HADOLINT.path(repo)]) {
+        progress.test("Dockerfiles", || {
+            one(cmd(HADOLINT.path(repo))
+                .args(["--no-color", "--failure-threshold", "style"])
+                .args(dockerfiles(repo)?)
                 .dir(&repo.root)
-                .run(&log("deny"))
-        };
-        check(&["bans", "licenses", "sources"])?;
-        if cmd("curl")
-            .args([
-                "--fail",
-                "--silent",
-                "--max-time",
-                "5",
-                "--output",
-                "/dev/null",
-                ADVISORIES,
-            ])
-            .succeeds()
-        {
-            check(&["advisories"])?;
-        } else {
-            progress::say("        the list of known faults (RustSec) cannot be reached from here: left out");
-        }
-        Ok(Counts::PASSED)
-    });
-    progress.test("accepted vulnerabilities", || {
-        one(super::release::ignores::check(repo))
-    });
-    progress.test("values of the charts", || one(chart::check(repo)));
-    progress.test("Dockerfiles", || {
-        one(cmd(HADOLINT.path(repo))
-            .args(["--no-color", "--failure-threshold", "style"])
-            .args(dockerfiles(repo)?)
+                .run(&log("hadolint")))
+        });
+    }
+    if there("shell scripts", &[which("shellcheck").unwrap_or_default()]) {
+        progress.test("shell scripts", || {
+            one(cmd("shellcheck")
+                .args(scripts(repo)?)
+                .dir(&repo.root)
+                .run(&log("shellcheck")))
+        });
+    }
+    if there("workflows", &[ACTIONLINT.path(repo), ZIZMOR.path(repo)]) {
+        progress.test("workflows", || workflows::check(repo));
+    }
+}
+
+fn dependencies(repo: &Repo) -> Result<Counts> {
+    let check = |what: &[&str]| {
+        cmd(CARGO_DENY.path(repo))
+            .args(["--workspace", "--all-features", "check"])
+            .args(what)
             .dir(&repo.root)
-            .run(&log("hadolint")))
-    });
-    progress.test("shell scripts", || {
-        one(cmd("shellcheck")
-            .args(scripts(repo)?)
-            .dir(&repo.root)
-            .run(&log("shellcheck")))
-    });
-    progress.test("workflows", || workflows::check(repo));
+            .run(&repo.logs().join("deny.log"))
+    };
+    check(&["bans", "licenses", "sources"])?;
+    if cmd("curl")
+        .args([
+            "--fail",
+            "--silent",
+            "--max-time",
+            "5",
+            "--output",
+            "/dev/null",
+            ADVISORIES,
+        ])
+        .succeeds()
+    {
+        check(&["advisories"])?;
+    } else {
+        progress::say("        the list of known faults (RustSec) cannot be reached from here: left out");
+    }
+    Ok(Counts::PASSED)
 }
 
 /// Runs `cargo test`, and counts.
