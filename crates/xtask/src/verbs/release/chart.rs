@@ -1,109 +1,102 @@
-//! `release chart`: the chart's version and what follows from it, whether all of that is in step, and the package with the
-//! repository's index. Nothing is published here.
-
-mod package;
+//! `release chart`: the chart's version and what follows from it, whether all of that is in step, and the package. Nothing is
+//! published here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 
+use crate::digest::sha256;
 use crate::files::replace;
 use crate::images;
 use crate::progress;
 use crate::registry::Repository;
-use crate::release::chart::{self, Base, CHART, ChartVersion, Image, Programs, RELEASED_IMAGE};
+use crate::release::chart::{self, ChartVersion, Image, RELEASED_IMAGE, Texts};
 use crate::release::promote::{expect_release, newest_build};
 use crate::repo::Repo;
 use crate::sh::cmd;
 use crate::tools::HELM;
-use crate::versions::{Entry, Version, Versions};
+use crate::versions::{Version, Versions};
 
-/// What the chart consists of.
-const FOLDER: &str = "charts/opennebula";
-/// How the tag of a published version begins, as chart-releaser makes it.
-const TAG: &str = "opennebula-";
+const WORKSPACE: &str = "Cargo.toml";
+/// The time of every file in a package, in seconds since 1970: 2025-07-01, as in the image.
+const EPOCH: u64 = 1_751_328_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Chart {
-    /// Gives the chart and all that goes with it a version: appVersion, the Dockerfile, the list of changes
+    /// Gives the chart and all that goes with it a version: appVersion, the Dockerfile, the programs
     Version {
         /// The new version, which CHANGELOG.md has a section of
         version: ChartVersion,
     },
-    /// Whether version, appVersion, Dockerfile and list of changes are in step; writes nothing
-    Check {
-        /// The last published version, a tag or a commit; without it the newest tag opennebula-X.Y.Z, if there is one
-        #[arg(long, value_name = "REF")]
-        base: Option<String>,
-    },
+    /// Whether version, appVersion, Dockerfile and changelog are in step; writes nothing
+    Check,
     /// Gives the chart the newest published image of its release, as a patch release; prints what was changed
     Image {
         /// Only checks the image that the chart has; prints true, or false while there is none and the chart cannot be published
         #[arg(long)]
         check: bool,
     },
-    /// Packages the chart, and makes an index of it
+    /// Packages the chart
     Package {
-        /// Where package and index.yaml are put
+        /// Where the package is put
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
         /// The chart as it is published: with the image of charts/released-image.txt
         #[arg(long)]
         released: bool,
-        /// Where the package will be downloaded from, without its name
-        #[arg(long, value_name = "URL")]
-        url: Option<String>,
     },
 }
 
 impl Chart {
     pub(crate) fn run(self, repo: &Repo) -> Result<ExitCode> {
-        match self {
-            Self::Version { version } => {
-                for line in set(&repo.root, &version)? {
-                    progress::say(&line);
-                }
+        let root = &repo.root;
+        let said = match self {
+            Self::Version { version } => set(repo, &version)?,
+            Self::Check => vec![check(root)?],
+            Self::Image { check: true } => vec![check_image(repo)?.to_string()],
+            Self::Image { check: false } => set_image(repo)?,
+            Self::Package { out, released } => {
+                HELM.install(repo)?;
+                let image = released_image(root)?.filter(|_| released);
+                ensure!(image.is_some() || !released, "{RELEASED_IMAGE} does not exist");
+                let archive = package(root, &HELM.path(repo), &out, image.as_ref())?;
+                let digest = sha256(&fs::read(&archive)?);
+                vec![format!("{} sha256:{digest}", archive.display())]
             }
-            Self::Check { base } => check(&repo.root, base)?,
-            Self::Image { check: true } => progress::say(if check_image(repo)? { "true" } else { "false" }),
-            Self::Image { check: false } => {
-                for line in set_image(repo)? {
-                    progress::say(&line);
-                }
-            }
-            Self::Package { out, released, url } => {
-                let image = if released {
-                    Some(
-                        released_image(&repo.root)?
-                            .with_context(|| format!("{RELEASED_IMAGE} does not exist"))?,
-                    )
-                } else {
-                    None
-                };
-                let said = pack(repo, &out, url.as_deref(), image.as_ref())?;
-                progress::say(&said);
-            }
+        };
+        for line in said {
+            progress::say(&line);
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Packages the chart into a folder, with the index of a repository at `url`; what was done, in words.
-pub(crate) fn pack(repo: &Repo, out: &Path, url: Option<&str>, image: Option<&Image>) -> Result<String> {
-    package::package(&helm(repo)?, &repo.root.join(FOLDER), out, url, image)
-}
-
-/// That of the test cluster, which has the same version; where no cluster was made, it alone.
-fn helm(repo: &Repo) -> Result<PathBuf> {
-    let ready = crate::cluster::programs(repo)?.join("helm");
-    if ready.exists() {
-        return Ok(ready);
+/// Packages the chart with Helm 4 into a folder; the archive. Helm 4 keeps the times of files: where these are the same, one
+/// chart gives one archive, byte for byte, whenever it is packaged.
+pub(crate) fn package(root: &Path, helm: &Path, out: &Path, image: Option<&Image>) -> Result<PathBuf> {
+    let dir = tempfile::tempdir()?;
+    let texts = texts(root)?;
+    let chart = dir.path().join("opennebula");
+    cmd("cp")
+        .arg("--recursive")
+        .arg(root.join("charts/opennebula"))
+        .arg(&chart)
+        .read()?;
+    for (name, text) in texts.packaged(image)? {
+        fs::write(chart.join(name), text).context(name)?;
     }
-    HELM.install(repo)?;
-    Ok(HELM.path(repo))
+    let touch = ["-exec", "touch", &format!("--date=@{EPOCH}"), "{}", "+"];
+    cmd("find").arg(&chart).args(touch).read()?;
+    cmd(helm)
+        .arg("package")
+        .arg(&chart)
+        .arg("--destination")
+        .arg(out)
+        .read()?;
+    Ok(out.join(format!("opennebula-{}.tgz", texts.version()?)))
 }
 
 /// Whether the chart has an image to be published with. Fails when the registry lacks it or has a foreign one.
@@ -145,121 +138,80 @@ fn set_image(repo: &Repo) -> Result<Vec<String>> {
     }
     let why = format!("The image is {build}, the newest build of OpenNebula {release}");
     let mut said = follow(&repo.root, &why)?;
-    replace(&repo.root.join(RELEASED_IMAGE), &format!("{image}\n"))?;
+    // Not there before the first image.
+    fs::write(repo.root.join(RELEASED_IMAGE), format!("{image}\n")).context(RELEASED_IMAGE)?;
     said.push(format!("{RELEASED_IMAGE} was changed"));
     Ok(said)
 }
 
 /// Brings the chart in step with versions.json. A version that was published is followed by a patch release, for a reason that
-/// goes into CHANGELOG.md. A line for each file that was changed.
+/// goes into CHANGELOG.md. The programs keep their version: a chart that only has a newer image must not change what images are
+/// built from, or each image would ask for a chart and each chart for an image. A line for each file that was changed.
 pub(crate) fn follow(root: &Path, why: &str) -> Result<Vec<String>> {
-    let mut texts = texts(root)?;
-    let (release, entry) = default_line(root)?;
-    let mut version = chart::version_of(&fs::read_to_string(root.join(CHART)).context(CHART)?)?;
-    let mut said = Vec::new();
-    let published = cmd("git")
-        .args(["tag", "--list", &format!("{TAG}{version}")])
+    let before = texts(root)?;
+    let mut after = before.clone();
+    let mut version = before.version()?;
+    // As chart-releaser tags a published version.
+    let tag = format!("opennebula-{version}");
+    if !cmd("git")
+        .args(["tag", "--list", &tag])
         .dir(root)
-        .read()?;
-    if !published.is_empty() {
+        .read()?
+        .is_empty()
+    {
         version = chart::next_patch(&version);
-        let changelog = texts.get(chart::CHANGELOG).map_or("", String::as_str);
-        let changelog = chart::with_section(changelog, &version, why);
-        replace(&root.join(chart::CHANGELOG), &changelog)?;
-        texts.insert(chart::CHANGELOG, changelog);
-        said.push(format!("{} was changed", chart::CHANGELOG));
+        after = after.with_section(&version, why);
     }
-    let new = chart::with_version(&texts, &version, release, &entry, Programs::Keep)?;
-    said.extend(write(root, &texts, &new)?);
+    let (release, base) = default_line(root)?;
+    write(root, &before, &after.with_version(&version, release, &base)?)
+}
+
+/// Writes the version, into the programs too; a line for each file that was changed.
+fn set(repo: &Repo, version: &ChartVersion) -> Result<Vec<String>> {
+    let root = &repo.root;
+    let before = texts(root)?;
+    let (release, base) = default_line(root)?;
+    let said = write(root, &before, &before.with_version(version, release, &base)?)?;
+    let workspace = fs::read_to_string(root.join(WORKSPACE)).context(WORKSPACE)?;
+    let workspace = chart::set(&workspace, "version = ", &format!("\"{version}\"")).context(WORKSPACE)?;
+    replace(&root.join(WORKSPACE), &workspace)?;
+    let update = cmd("cargo").args(["update", "--workspace", "--offline"]);
+    update.dir(root).run(&repo.logs().join("chart-version.log"))?;
     Ok(said)
 }
 
-/// Writes the version; a line for each file.
-fn set(root: &Path, version: &ChartVersion) -> Result<Vec<String>> {
-    let texts = texts(root)?;
-    let (release, entry) = default_line(root)?;
-    let new = chart::with_version(&texts, version, release, &entry, Programs::Follow)?;
-    let mut said = write(root, &texts, &new)?;
-    if said.is_empty() {
-        said.push(format!(
-            "chart {version} with OpenNebula {release}: nothing to change"
-        ));
-    }
-    Ok(said)
-}
-
-fn write(root: &Path, texts: &chart::Texts, new: &chart::Texts) -> Result<Vec<String>> {
-    let mut said = Vec::new();
-    for path in chart::WRITTEN {
-        let (before, after) = (texts.get(path), new.get(path));
-        if let Some(after) = after.filter(|_| before != after) {
-            replace(&root.join(path), after)?;
-            said.push(format!("{path} was changed"));
-        }
-    }
-    Ok(said)
-}
-
-fn check(root: &Path, base: Option<String>) -> Result<()> {
-    let base = match base.map_or_else(|| newest_tag(root), |name| Ok(Some(name)))? {
-        Some(name) => Some(of_commit(root, &name)?),
-        None => None,
-    };
-    let (release, entry) = default_line(root)?;
-    let mistakes = chart::mistakes(&texts(root)?, release, &entry, base.as_ref())?;
-    if !mistakes.is_empty() {
-        bail!("the chart cannot be published so\n  {}", mistakes.join("\n  "));
-    }
-    progress::say(&match base {
-        Some(base) => format!(
-            "the chart is in step, and its version is good beside {}",
-            base.name
-        ),
-        None => "the chart is in step; there is no tag of a published version to compare with".to_owned(),
+fn write(root: &Path, before: &Texts, after: &Texts) -> Result<Vec<String>> {
+    let changed = after.changed(before).into_iter().map(|path| {
+        replace(&root.join(path), after.get(path))?;
+        Ok(format!("{path} was changed"))
     });
-    Ok(())
+    changed.collect()
 }
 
-fn texts(root: &Path) -> Result<chart::Texts> {
-    chart::texts(|path| fs::read_to_string(root.join(path)).with_context(|| path.to_owned()))
+fn check(root: &Path) -> Result<String> {
+    let (texts, (release, base)) = (texts(root)?, default_line(root)?);
+    let version = texts.version()?;
+    let behind = texts.with_version(&version, release, &base)?.changed(&texts);
+    ensure!(
+        behind.is_empty(),
+        "{} not in step with chart {version} and OpenNebula {release}: run `cargo xtask release chart version {version}` and commit \
+         what it changes",
+        behind.join(", ")
+    );
+    Ok(format!("chart {version} is in step with OpenNebula {release}"))
 }
 
-/// The release that the chart installs, with its entry.
-fn default_line(root: &Path) -> Result<(Version, Entry)> {
+fn texts(root: &Path) -> Result<Texts> {
+    Texts::read(|path| fs::read_to_string(root.join(path)).with_context(|| path.to_owned()))
+}
+
+/// The release that the chart installs, and what its image stands on.
+fn default_line(root: &Path) -> Result<(Version, String)> {
     let versions = Versions::read(&root.join("versions.json"))?;
     let release = versions.default_release()?;
     let entry = versions.lines().find(|(line, _)| *line == release.line());
     let (_, entry) = entry.context("versions.json has no default line")?;
-    Ok((release, entry.clone()))
-}
-
-fn newest_tag(root: &Path) -> Result<Option<String>> {
-    let tags = cmd("git")
-        .args(["tag", "--list", &format!("{TAG}*")])
-        .dir(root)
-        .read()?;
-    let versions = tags
-        .lines()
-        .filter_map(|tag| tag.strip_prefix(TAG)?.parse::<ChartVersion>().ok());
-    Ok(versions.max().map(|version| format!("{TAG}{version}")))
-}
-
-fn of_commit(root: &Path, name: &str) -> Result<Base> {
-    let git = |args: &[&str]| {
-        let read = cmd("git").args(args).dir(root).read();
-        read.with_context(|| {
-            format!("the chart of {name}: fetch the whole history and its tags, or name another --base")
-        })
-    };
-    if name.starts_with('-') {
-        bail!("--base {name} is no tag or commit");
-    }
-    let changed = git(&["diff", "--name-only", name, "--", FOLDER])?;
-    Ok(Base {
-        chart: git(&["show", &format!("{name}:{CHART}")])?,
-        changed: changed.lines().map(str::to_owned).collect(),
-        name: name.to_owned(),
-    })
+    Ok((release, entry.base().to_owned()))
 }
 
 #[cfg(test)]
