@@ -14,11 +14,18 @@ use jiff::civil::Date;
 use super::ignores::{Ignores, propose};
 use crate::images::simulator;
 use crate::repo::Repo;
-use crate::sh::{Cmd, cmd};
+use crate::sh::cmd;
 use crate::tools::{CRANE, TRIVY};
 
 /// Trivy's exit status for an image that it stops, by `image/trivy.yaml`; that of its errors is 1.
 const STOPPED: i32 = 3;
+const OFFLINE: [&str; 5] = [
+    "--skip-db-update",
+    "--skip-java-db-update",
+    "--offline-scan",
+    "--skip-version-check",
+    "--disable-telemetry",
+];
 /// What Trivy reads of a gem and of a node module.
 const PLANTS: [(&str, &str); 2] = [
     (
@@ -31,8 +38,7 @@ const PLANTS: [(&str, &str); 2] = [
     ),
 ];
 
-/// Fails unless a planted library stops an image, and an image without it, or with an accepted one, passes. Returns what it
-/// saw.
+/// Fails unless planted libraries stop an image, and an image without them, or with accepted ones, passes. Returns what it saw.
 pub(crate) fn prove(repo: &Repo, today: Date) -> Result<Vec<String>> {
     TRIVY.install(repo)?;
     CRANE.install(repo)?;
@@ -40,38 +46,52 @@ pub(crate) fn prove(repo: &Repo, today: Date) -> Result<Vec<String>> {
     let dir = tempfile::tempdir_in(&repo.state).context(".state")?;
     let dir = dir.path();
     database::write(&dir.join("cache/db"))?;
-    cmd(simulator(repo)?)
-        .args(["package", "--release", &repo.release, "--out"])
-        .arg(dir.join("packages"))
-        .run(&log(repo))?;
-    let deb = cmd("find").arg(dir).args(["-name", "opennebula_*.deb"]).read()?;
     let mut seen = Vec::new();
     let mut expect = |what: &str, image: &Path, more: &[&str], expected: i32| -> Result<()> {
-        let status = trivy(repo, dir, image).args(more).logged(&log(repo))?.code();
-        let told = log(repo);
+        let trivy = cmd(TRIVY.path(repo))
+            .args(["image", "--config", "image/trivy.yaml", "--input"])
+            .arg(image)
+            .args(OFFLINE)
+            .arg("--cache-dir")
+            .arg(dir.join("cache"))
+            .args(more);
+        let status = trivy.dir(&repo.root).logged(&log(repo))?.code();
         ensure!(
             status == Some(expected),
             "{what}: trivy exited with {status:?}, must be {expected}: {}",
-            told.display()
+            log(repo).display()
         );
         seen.push(format!("{what}: {expected}"));
         Ok(())
     };
-    expect("nothing planted", &image(repo, dir, &deb, None)?, &[], 0)?;
-    for plant in PLANTS {
-        let (path, image) = (plant.0, image(repo, dir, &deb, Some(plant))?);
-        expect(path, &image, &[], STOPPED)?;
-        // This is what the configuration is for: when it fails, Trivy knows the vendor.
-        let blind = ["--skip-files", "none"];
-        expect(
-            &format!("{path}, with the package's list of files"),
-            &image,
-            &blind,
-            0,
-        )?;
-        let file = accepted(repo, dir, &image, today)?;
-        expect(&format!("{path}, accepted"), &image, &["--ignorefile", &file], 0)?;
+    let root = unpacked(repo, dir)?;
+    expect("nothing planted", &image(repo, dir)?, &[], 0)?;
+
+    let list = root.join("var/lib/dpkg/info/opennebula.md5sums");
+    let mut files = fs::read_to_string(&list)?;
+    for (path, content) in PLANTS {
+        write(&root.join(path), content)?;
+        writeln!(files, "d41d8cd98f00b204e9800998ecf8427e  {path}")?;
     }
+    write(&list, &files)?;
+    let planted = image(repo, dir)?;
+    let report = dir.join("trivy.json").display().to_string();
+    let json = ["--format", "json", "--output", &report];
+    expect("a planted gem and node module", &planted, &json, STOPPED)?;
+    // This is what the configuration is for: when it fails, Trivy knows the vendor.
+    let blind = ["--skip-files", "none"];
+    expect("the same, with the package's list of files", &planted, &blind, 0)?;
+
+    let (entries, _) = propose(&fs::read_to_string(&report)?, today)?;
+    for (path, _) in PLANTS {
+        ensure!(entries.contains(path), "Trivy does not see {path}");
+    }
+    let entries = entries.replace("\"\"", "The planted library is never loaded by anything");
+    Ignores::parse(&entries, today)?;
+    let file = dir.join("accepted.yaml");
+    write(&file, &entries)?;
+    let accepted = ["--ignorefile", &file.display().to_string()];
+    expect("the same, accepted", &planted, &accepted, 0)?;
     Ok(seen)
 }
 
@@ -79,77 +99,42 @@ fn log(repo: &Repo) -> PathBuf {
     repo.logs().join("gate.log")
 }
 
-fn trivy(repo: &Repo, dir: &Path, image: &Path) -> Cmd {
-    let offline =
-        "--skip-db-update --skip-java-db-update --offline-scan --skip-version-check --disable-telemetry";
-    cmd(TRIVY.path(repo))
-        .args(["image", "--config", "image/trivy.yaml", "--input"])
-        .arg(image)
-        .args(offline.split(' '))
-        .arg("--cache-dir")
-        .arg(dir.join("cache"))
-        .dir(&repo.root)
-}
-
-/// An image of Ubuntu with one package, in which a file may be planted.
-fn image(repo: &Repo, dir: &Path, deb: &str, plant: Option<(&str, &str)>) -> Result<PathBuf> {
-    let root = tempfile::tempdir_in(dir)?;
-    let root = root.path();
+/// The root of an Ubuntu with one package of the simulator's.
+fn unpacked(repo: &Repo, dir: &Path) -> Result<PathBuf> {
+    cmd(simulator(repo)?)
+        .args(["package", "--release", &repo.release, "--out"])
+        .arg(dir.join("packages"))
+        .run(&log(repo))?;
+    let deb = cmd("find").arg(dir).args(["-name", "opennebula_*.deb"]).read()?;
+    let root = dir.join("root");
     cmd("dpkg-deb")
-        .args(["--raw-extract", deb])
-        .arg(root)
+        .args(["--raw-extract", &deb])
+        .arg(&root)
         .run(&log(repo))?;
-    let control = fs::read_to_string(root.join("DEBIAN/control"))?;
-    let mut sums = fs::read_to_string(root.join("DEBIAN/md5sums"))?;
-    if let Some((path, content)) = plant {
+    let [control, files] =
+        ["control", "md5sums"].map(|name| fs::read_to_string(root.join("DEBIAN").join(name)));
+    let status = format!("Status: install ok installed\n{}", control?);
+    for (path, content) in [
+        ("var/lib/dpkg/info/opennebula.md5sums", &*files?),
+        ("var/lib/dpkg/status", &status),
+        ("etc/lsb-release", "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=24.04\n"),
+    ] {
         write(&root.join(path), content)?;
-        writeln!(sums, "d41d8cd98f00b204e9800998ecf8427e  {path}")?;
     }
-    write(&root.join("var/lib/dpkg/info/opennebula.md5sums"), &sums)?;
-    write(
-        &root.join("var/lib/dpkg/status"),
-        &format!("Status: install ok installed\n{control}"),
-    )?;
-    write(
-        &root.join("etc/lsb-release"),
-        "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=24.04\n",
-    )?;
-    let (layer, image) = (dir.join("layer.tar"), dir.join("image.tar"));
-    cmd("tar")
-        .arg("-cf")
-        .arg(&layer)
-        .arg("-C")
-        .arg(root)
-        .arg(".")
-        .run(&log(repo))?;
-    cmd(CRANE.path(repo))
-        .args([
-            "append",
-            "--new_tag",
-            "example.org/opennebula:planted",
-            "--new_layer",
-        ])
-        .arg(&layer)
-        .arg("--output")
-        .arg(&image)
-        .run(&log(repo))?;
-    Ok(image)
+    Ok(root)
 }
 
-/// An ignore file for what Trivy finds, as `release ignores` proposes it and a person completes it.
-fn accepted(repo: &Repo, dir: &Path, image: &Path, today: Date) -> Result<String> {
-    let report = dir.join("trivy.json");
-    trivy(repo, dir, image)
-        .args(["--exit-code", "0", "--format", "json", "--output"])
-        .arg(&report)
-        .run(&log(repo))?;
-    let (entries, _) = propose(&fs::read_to_string(&report)?, today)?;
-    let entries = entries.replace("\"\"", "The planted library is never loaded by anything");
-    let faults = Ignores::parse(&entries)?.faults(today);
-    ensure!(faults.is_empty(), "{faults:?}");
-    let file = dir.join("accepted.yaml");
-    write(&file, &entries)?;
-    Ok(file.display().to_string())
+fn image(repo: &Repo, dir: &Path) -> Result<PathBuf> {
+    let tar = ["-cf", "layer.tar", "-C", "root", "."];
+    cmd("tar").args(tar).dir(dir).run(&log(repo))?;
+    let append = [
+        "append",
+        "--new_tag=example.org/opennebula:planted",
+        "--new_layer=layer.tar",
+        "--output=image.tar",
+    ];
+    cmd(CRANE.path(repo)).args(append).dir(dir).run(&log(repo))?;
+    Ok(dir.join("image.tar"))
 }
 
 fn write(file: &Path, content: &str) -> Result<()> {

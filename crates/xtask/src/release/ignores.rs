@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::promote::SOURCE;
+
 /// Days that an entry may last, so that somebody looks at it again.
 const MAX_DAYS: i32 = 180;
-/// Different words that a statement has at least.
+/// Words that a statement has at least.
 const MIN_WORDS: usize = 5;
 /// Where files of the vendor's packages lie in an image: what is in them only the vendor can fix.
 const VENDOR_DIRECTORIES: [&str; 3] = ["usr/lib/one/", "usr/share/one/", "usr/share/onepod/data/"];
@@ -29,12 +31,12 @@ const JUSTIFICATIONS: [&str; 5] = [
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ignores {
-    vulnerabilities: Vec<Entry>,
+    pub(crate) vulnerabilities: Vec<Entry>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+pub(crate) struct Entry {
     id: String,
     paths: Vec<String>,
     purls: Vec<String>,
@@ -44,64 +46,26 @@ struct Entry {
 }
 
 impl Ignores {
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        serde_saphyr::from_str(text).context("is not a list of accepted vulnerabilities")
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.vulnerabilities.len()
-    }
-
-    /// What is wrong with the entries on a day, a sentence each.
-    pub(crate) fn faults(&self, today: Date) -> Vec<String> {
-        let mut faults = Vec::new();
-        for entry in &self.vulnerabilities {
-            let mut fault = |what: String| faults.push(format!("{}: {what}", entry.id));
-            if entry.paths.is_empty() || entry.purls.is_empty() {
-                fault("paths and purls must name what it is accepted in: Trivy takes an empty list for everything".to_owned());
-            }
-            for path in entry.paths.iter().filter(|path| !is_vendors(path.as_str())) {
-                fault(format!(
-                    "{path} is not the vendor's: update the package, what this repository can fix has no exceptions"
-                ));
-            }
-            match entry.expired_at.parse::<Date>() {
-                Ok(day) if day <= today => fault(format!(
-                    "no longer counts since {day}: look for a fix again, then remove it or name a later day"
-                )),
-                Ok(day) if today.until(day).map_or(i32::MAX, |span| span.get_days()) > MAX_DAYS => {
-                    fault(format!(
-                        "expired_at must be at most {MAX_DAYS} days ahead, and is {day}"
-                    ));
-                }
-                Ok(_) => {}
-                Err(_) => fault(format!(
-                    "expired_at must be a day such as 2026-12-31, and is {}",
-                    entry.expired_at
-                )),
-            }
-            let (_, statement) = entry.justified();
-            let words = statement.split(|letter: char| !letter.is_alphanumeric());
-            let words: BTreeSet<String> = words
-                .filter(|word| word.len() > 1)
-                .map(str::to_lowercase)
-                .collect();
-            if words.len() < MIN_WORDS || words.contains("todo") {
-                fault(format!(
-                    "statement must say in {MIN_WORDS} words or more why it is acceptable"
-                ));
-            }
-        }
-        faults
+    /// The entries, unless there is one that the release does not allow on a day.
+    pub(crate) fn parse(text: &str, today: Date) -> Result<Self> {
+        let ignores: Self =
+            serde_saphyr::from_str(text).context("is not a list of accepted vulnerabilities")?;
+        let faults: Vec<String> = ignores
+            .vulnerabilities
+            .iter()
+            .filter_map(|entry| Some(format!("\n  {}: {}", entry.id, entry.check(today).err()?)))
+            .collect();
+        ensure!(faults.is_empty(), "must be changed{}", faults.concat());
+        Ok(ignores)
     }
 
     /// The `OpenVEX` document for users, <https://github.com/openvex/spec>.
-    pub(crate) fn vex(&self, repository: &str, now: Timestamp) -> Value {
+    pub(crate) fn vex(&self, now: Timestamp) -> Value {
         let statements: Vec<Value> = self.vulnerabilities.iter().map(Entry::vex).collect();
         json!({
             "@context": "https://openvex.dev/ns/v0.2.0",
-            "@id": format!("{repository}/vex/{}", now.as_second()),
-            "author": repository,
+            "@id": format!("{SOURCE}/vex/{}", now.as_second()),
+            "author": SOURCE,
             "timestamp": format!("{now:.0}"),
             "version": 1,
             "statements": statements,
@@ -110,6 +74,38 @@ impl Ignores {
 }
 
 impl Entry {
+    fn check(&self, today: Date) -> Result<()> {
+        ensure!(
+            !self.paths.is_empty() && !self.purls.is_empty(),
+            "paths and purls must name what it is accepted in: Trivy takes an empty list for everything"
+        );
+        if let Some(path) = self.paths.iter().find(|path| !is_vendors(path)) {
+            bail!(
+                "{path} is not the vendor's: update the package, what this repository can fix has no exceptions"
+            );
+        }
+        let Ok(day) = self.expired_at.parse::<Date>() else {
+            bail!(
+                "expired_at must be a day such as 2026-12-31, and is {}",
+                self.expired_at
+            );
+        };
+        ensure!(
+            day > today,
+            "no longer counts since {day}: look for a fix again, then remove it or name a later day"
+        );
+        ensure!(
+            day <= last_day(today),
+            "expired_at must be at most {MAX_DAYS} days ahead, and is {day}"
+        );
+        let (_, statement) = self.justified();
+        ensure!(
+            statement.split_whitespace().count() >= MIN_WORDS,
+            "statement must say in {MIN_WORDS} words or more why it is acceptable"
+        );
+        Ok(())
+    }
+
     /// The justification that the statement begins with, and the rest of it.
     fn justified(&self) -> (Option<&str>, &str) {
         match self.statement.split_once(':') {
@@ -145,7 +141,7 @@ pub(crate) fn propose(report: &str, today: Date) -> Result<(String, Vec<String>)
     let results = report["Results"]
         .as_array()
         .context("is not a report of Trivy's: it has no Results")?;
-    let expires = today.saturating_add(Span::new().days(MAX_DAYS));
+    let expires = last_day(today);
     let mut entries: BTreeMap<(&str, &str), (String, BTreeSet<&str>)> = BTreeMap::new();
     let mut ours = Vec::new();
     for result in results {
@@ -187,6 +183,10 @@ pub(crate) fn propose(report: &str, today: Date) -> Result<(String, Vec<String>)
     Ok((text, ours))
 }
 
+fn last_day(today: Date) -> Date {
+    today.saturating_add(Span::new().days(MAX_DAYS))
+}
+
 /// Whether only the vendor can fix what is at this path.
 fn is_vendors(path: &str) -> bool {
     VENDOR_DIRECTORIES.iter().any(|start| path.starts_with(start))
@@ -206,116 +206,74 @@ mod tests {
     statement: 'vulnerable_code_not_in_execute_path: The parser reads files of the image alone'
 ";
 
-    fn faults(text: &str, today: &str) -> String {
-        Ignores::parse(text)
-            .unwrap()
-            .faults(today.parse().unwrap())
-            .join("\n")
+    fn parse(text: &str, today: &str) -> Result<Ignores> {
+        Ignores::parse(text, today.parse().unwrap())
     }
 
     #[test]
-    fn an_entry_counts_until_its_day_which_is_near() {
-        assert_eq!(faults(GOOD, "2026-12-30"), "");
-        assert_eq!(faults(GOOD, "2026-07-04"), "");
-        assert_snapshot!(faults(GOOD, "2026-12-31"), @"CVE-2026-1: no longer counts since 2026-12-31: look for a fix again, then remove it or name a later day");
-        assert_snapshot!(faults(GOOD, "2026-07-03"), @"CVE-2026-1: expired_at must be at most 180 days ahead, and is 2026-12-31");
-        assert_snapshot!(faults(&GOOD.replace("2026-12-31", "soon"), "2026-12-30"), @"CVE-2026-1: expired_at must be a day such as 2026-12-31, and is soon");
-    }
-
-    #[test]
-    fn an_entry_names_files_of_the_vendor_and_says_something() {
-        let all = GOOD
-            .replace(
-                "[usr/share/one/gems/rexml.gemspec]",
-                "[usr/bin/restic, '**', usr/share/onepod/services.toml]",
-            )
-            .replace(
-                "The parser reads files of the image alone",
-                "is is a false positive",
-            );
-        assert_snapshot!(faults(&all, "2026-12-30"), @"
-        CVE-2026-1: usr/bin/restic is not the vendor's: update the package, what this repository can fix has no exceptions
-        CVE-2026-1: ** is not the vendor's: update the package, what this repository can fix has no exceptions
-        CVE-2026-1: usr/share/onepod/services.toml is not the vendor's: update the package, what this repository can fix has no exceptions
-        CVE-2026-1: statement must say in 5 words or more why it is acceptable
+    fn entries_that_the_release_does_not_allow_are_refused() {
+        let refused = |from: &str, to: &str, today: &str| {
+            let error = parse(&GOOD.replace(from, to), today).unwrap_err();
+            error.to_string()
+        };
+        let path = "usr/share/one/gems/rexml.gemspec";
+        let (day, end) = ("2026-12-30", "2026-12-31");
+        assert!(parse(GOOD, day).is_ok() && parse(GOOD, "2026-07-04").is_ok());
+        let all = [
+            refused("", "", end),
+            refused("", "", "2026-07-03"),
+            refused(end, "soon", day),
+            refused(path, "usr/bin/restic", day),
+            refused(path, "'**'", day),
+            refused(path, "", day),
+            refused("files of the image alone", "it", day),
+        ];
+        assert_snapshot!(all.map(|text| text.replace("must be changed\n  CVE-2026-1: ", "")).join("\n"), @"
+        no longer counts since 2026-12-31: look for a fix again, then remove it or name a later day
+        expired_at must be at most 180 days ahead, and is 2026-12-31
+        expired_at must be a day such as 2026-12-31, and is soon
+        usr/bin/restic is not the vendor's: update the package, what this repository can fix has no exceptions
+        ** is not the vendor's: update the package, what this repository can fix has no exceptions
+        paths and purls must name what it is accepted in: Trivy takes an empty list for everything
+        statement must say in 5 words or more why it is acceptable
         ");
-        let none = GOOD.replace("[usr/share/one/gems/rexml.gemspec]", "[]");
-        assert_snapshot!(faults(&none, "2026-12-30"), @"CVE-2026-1: paths and purls must name what it is accepted in: Trivy takes an empty list for everything");
-    }
-
-    #[test]
-    fn what_trivy_would_take_for_everything_is_refused() {
+        // Trivy would take these for everything, or for nothing.
         for (from, to) in [
             ("    paths: [usr/share/one/gems/rexml.gemspec]\n", ""),
             ("paths", "path"),
             ("vulnerabilities", "secrets"),
         ] {
-            assert!(Ignores::parse(&GOOD.replace(from, to)).is_err(), "{to}");
+            assert_eq!(
+                refused(from, to, day),
+                "is not a list of accepted vulnerabilities"
+            );
         }
-        assert!(Ignores::parse("").is_err());
-    }
-
-    #[test]
-    fn the_repository_s_file_can_be_read() {
-        Ignores::parse(include_str!("../../../../image/.trivyignore.yaml")).unwrap();
     }
 
     #[test]
     fn users_learn_what_is_not_affected_and_what_to_do_else() {
-        let text = format!(
-            "{GOOD}{}",
-            GOOD.replace("vulnerabilities:\n", "")
-                .replace("'vulnerable_code_not_in_execute_path: ", "'")
+        let other = GOOD.replace("'vulnerable_code_not_in_execute_path: ", "'");
+        let text = GOOD.to_owned() + other.trim_start_matches("vulnerabilities:\n");
+        let ignores = parse(&text, "2026-12-30").unwrap();
+        let vex = ignores.vex(Timestamp::UNIX_EPOCH);
+        let said = "The parser reads files of the image alone";
+        let products =
+            json!([{"@id": "pkg:oci/opennebula", "subcomponents": [{"@id": "pkg:gem/rexml@3.2.5"}]}]);
+        assert_eq!(
+            vex,
+            json!({
+                "@context": "https://openvex.dev/ns/v0.2.0",
+                "@id": format!("{SOURCE}/vex/0"),
+                "author": SOURCE,
+                "timestamp": "1970-01-01T00:00:00Z",
+                "version": 1,
+                "statements": [
+                    {"vulnerability": {"name": "CVE-2026-1"}, "products": products, "status": "not_affected",
+                     "justification": "vulnerable_code_not_in_execute_path", "impact_statement": said},
+                    {"vulnerability": {"name": "CVE-2026-1"}, "products": products, "status": "affected", "action_statement": said},
+                ],
+            })
         );
-        let vex = Ignores::parse(&text)
-            .unwrap()
-            .vex("https://example.org/one", Timestamp::UNIX_EPOCH);
-        assert_snapshot!(format!("{vex:#}"), @r#"
-        {
-          "@context": "https://openvex.dev/ns/v0.2.0",
-          "@id": "https://example.org/one/vex/0",
-          "author": "https://example.org/one",
-          "statements": [
-            {
-              "impact_statement": "The parser reads files of the image alone",
-              "justification": "vulnerable_code_not_in_execute_path",
-              "products": [
-                {
-                  "@id": "pkg:oci/opennebula",
-                  "subcomponents": [
-                    {
-                      "@id": "pkg:gem/rexml@3.2.5"
-                    }
-                  ]
-                }
-              ],
-              "status": "not_affected",
-              "vulnerability": {
-                "name": "CVE-2026-1"
-              }
-            },
-            {
-              "action_statement": "The parser reads files of the image alone",
-              "products": [
-                {
-                  "@id": "pkg:oci/opennebula",
-                  "subcomponents": [
-                    {
-                      "@id": "pkg:gem/rexml@3.2.5"
-                    }
-                  ]
-                }
-              ],
-              "status": "affected",
-              "vulnerability": {
-                "name": "CVE-2026-1"
-              }
-            }
-          ],
-          "timestamp": "1970-01-01T00:00:00Z",
-          "version": 1
-        }
-        "#);
     }
 
     #[test]
@@ -350,11 +308,11 @@ mod tests {
         CVE-2 (HIGH) in rexml 3.2.5, var/lib/gems/a.gemspec
         CVE-4 (HIGH) in rexml 3.2.5, x (ubuntu 24.04)
         ");
-        let faults = faults(&text, "2026-12-01");
+        let refused = parse(&text, "2026-12-01").unwrap_err().to_string();
         assert_eq!(
-            faults.matches("statement must say").count(),
+            refused.matches("statement must say").count(),
             2,
-            "nothing else is to be written: {faults}"
+            "nothing else is to be written: {refused}"
         );
     }
 }

@@ -11,7 +11,7 @@ use crate::versions::{Architecture, Version, Versions};
 const LABEL_SOURCE: &str = "org.opencontainers.image.source";
 const LABEL_VERSION: &str = "org.opencontainers.image.version";
 /// The source of our images. An image that has another one, or none, is foreign.
-const SOURCE: &str = "https://github.com/pablodelarco/opennebula-kubernetes";
+pub(super) const SOURCE: &str = "https://github.com/pablodelarco/opennebula-kubernetes";
 
 /// Whether tags are set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
