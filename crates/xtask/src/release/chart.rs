@@ -78,35 +78,20 @@ impl Texts {
             "{CHART} has {present}, which is newer than {version}: a chart's version goes forward alone"
         );
         changes::of(self.get(CHANGELOG), version).context(CHANGELOG)?;
-        let number = version.to_string();
         let raw: RawChart = serde_saphyr::from_str(self.get(CHART))?;
-        let set = |path: &'static str, edits: &[(&str, &str)]| -> Result<_> {
-            let edit = |text: String, (start, new): &(&str, &str)| set(&text, start, new);
-            let text = edits.iter().try_fold(self.get(path).to_owned(), edit);
-            Ok((path, text.context(path)?))
-        };
         let mut texts = self.clone();
-        texts.0.extend([
-            set(
-                CHART,
-                &[
-                    ("version: ", &number),
-                    ("appVersion: ", &format!("\"{release}\"")),
-                ],
-            )?,
-            set(DATABASE, &[("version: ", &number)])?,
-            set(
-                DOCKERFILE,
-                &[
-                    ("ARG ONE_VERSION=", &release.to_string()),
-                    ("ARG BASE_IMAGE=", base),
-                ],
-            )?,
-            (
-                IMAGES,
-                retag(self.get(IMAGES), &raw.app_version, &release.to_string()),
-            ),
-        ]);
+        for (path, start, new) in [
+            (CHART, "version: ", version.to_string()),
+            (CHART, "appVersion: ", format!("\"{release}\"")),
+            (DATABASE, "version: ", version.to_string()),
+            (DOCKERFILE, "ARG ONE_VERSION=", release.to_string()),
+            (DOCKERFILE, "ARG BASE_IMAGE=", base.to_owned()),
+        ] {
+            let text = set(texts.get(path), start, &new).context(path)?;
+            texts.0.insert(path, text);
+        }
+        let images = retag(self.get(IMAGES), &raw.app_version, &release.to_string());
+        texts.0.insert(IMAGES, images);
         Ok(texts)
     }
 

@@ -115,22 +115,15 @@ impl Entry {
     }
 
     fn vex(&self) -> Value {
-        let components: Vec<Value> = self.purls.iter().map(|purl| json!({"@id": purl})).collect();
-        let mut statement = json!({
-            "vulnerability": {"name": self.id},
-            "products": [{"@id": "pkg:oci/opennebula", "subcomponents": components}],
-        });
-        match self.justified() {
+        let mut statement = match self.justified() {
             (Some(justification), impact) => {
-                statement["status"] = json!("not_affected");
-                statement["justification"] = json!(justification);
-                statement["impact_statement"] = json!(impact);
+                json!({"status": "not_affected", "justification": justification, "impact_statement": impact})
             }
-            (None, action) => {
-                statement["status"] = json!("affected");
-                statement["action_statement"] = json!(action);
-            }
-        }
+            (None, action) => json!({"status": "affected", "action_statement": action}),
+        };
+        let components: Vec<Value> = self.purls.iter().map(|purl| json!({"@id": purl})).collect();
+        statement["vulnerability"] = json!({"name": self.id});
+        statement["products"] = json!([{"@id": "pkg:oci/opennebula", "subcomponents": components}]);
         statement
     }
 }
@@ -152,23 +145,20 @@ pub(crate) fn propose(report: &str, today: Date) -> Result<(String, Vec<String>)
                 .as_str()
                 .or(result["Target"].as_str())
                 .unwrap_or_default();
-            let (id, severity) = (text("VulnerabilityID"), text("Severity"));
-            let package = format!("{} {}", text("PkgName"), text("InstalledVersion"));
-            if is_vendors(path) {
-                let purl = finding["PkgIdentifier"]["PURL"].as_str().unwrap_or_default();
-                let fixed = finding["FixedVersion"].as_str().unwrap_or("no version yet");
-                let about = format!(
-                    "{severity} in {package}, fixed in {fixed}: {}",
-                    text("Title").replace('\n', " ")
-                );
-                entries
-                    .entry((id, purl))
-                    .or_insert((about, BTreeSet::new()))
-                    .1
-                    .insert(path);
-            } else {
-                ours.push(format!("{id} ({severity}) in {package}, {path}"));
+            let id = text("VulnerabilityID");
+            let [severity, name, version] = ["Severity", "PkgName", "InstalledVersion"].map(text);
+            let about = format!("{severity} in {name} {version}");
+            if !is_vendors(path) {
+                ours.push(format!("{id}, {about}, {path}"));
+                continue;
             }
+            let purl = finding["PkgIdentifier"]["PURL"].as_str().unwrap_or_default();
+            let fixed = finding["FixedVersion"].as_str().unwrap_or("no version yet");
+            let title = text("Title").replace('\n', " ");
+            let (_, paths) = entries
+                .entry((id, purl))
+                .or_insert((format!("{about}, fixed in {fixed}: {title}"), BTreeSet::new()));
+            paths.insert(path);
         }
     }
     let mut text = String::from("vulnerabilities:\n");
@@ -305,8 +295,8 @@ mod tests {
             statement: ""
         "#);
         assert_snapshot!(ours.join("\n"), @r"
-        CVE-2 (HIGH) in rexml 3.2.5, var/lib/gems/a.gemspec
-        CVE-4 (HIGH) in rexml 3.2.5, x (ubuntu 24.04)
+        CVE-2, HIGH in rexml 3.2.5, var/lib/gems/a.gemspec
+        CVE-4, HIGH in rexml 3.2.5, x (ubuntu 24.04)
         ");
         let refused = parse(&text, "2026-12-01").unwrap_err().to_string();
         assert_eq!(

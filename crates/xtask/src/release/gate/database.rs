@@ -1,4 +1,4 @@
-//! A database of vulnerabilities for Trivy that has the planted libraries alone: four pages of bbolt's file format
+//! A database of vulnerabilities for Trivy that has the planted libraries alone: three pages of bbolt's file format
 //! (`internal/common` of go.etcd.io/bbolt). Trivy's own database comes from a registry that a test must not need.
 
 use std::fs;
@@ -12,7 +12,6 @@ const PAGE_SIZE: usize = 4096;
 const HEADER: usize = 16;
 const LEAF: u16 = 2;
 const META: u16 = 4;
-const FREELIST: u16 = 16;
 
 /// Writes `trivy.db` and `metadata.json`: every version of `planted` has a CRITICAL vulnerability, as gem and as node module.
 pub(super) fn write(dir: &Path) -> Result<()> {
@@ -24,12 +23,11 @@ pub(super) fn write(dir: &Path) -> Result<()> {
         "rubygems::planted": advisory,
         "vulnerability": {"CVE-2026-0001": "{\"Title\": \"planted\", \"Severity\": \"CRITICAL\"}"},
     });
-    let pages = [meta(0), meta(1), header(2, FREELIST, 0), leaf(3, &buckets)];
-    let mut file = Vec::new();
-    for mut page in pages {
-        page.resize(PAGE_SIZE, 0);
-        file.extend(page);
-    }
+    // The second page would be another version of the first, and is not needed.
+    let mut file = meta();
+    file.resize(2 * PAGE_SIZE, 0);
+    file.extend(leaf(2, &buckets));
+    file.resize(3 * PAGE_SIZE, 0);
     let metadata =
         json!({"Version": 2, "UpdatedAt": "2026-01-01T00:00:00Z", "NextUpdate": "2100-01-01T00:00:00Z"});
     fs::create_dir_all(dir)
@@ -49,14 +47,14 @@ fn header(id: u64, flags: u16, count: usize) -> Vec<u8> {
     .concat()
 }
 
-/// Page 3 is the root, page 2 the list of free pages, and there are 4; the sum is FNV-1a.
-fn meta(id: u64) -> Vec<u8> {
+/// The root is page 2 of 3, and no page has a list of free ones; the sum is FNV-1a.
+fn meta() -> Vec<u8> {
     let numbers = [0xED0C_DAED_u32, 2, 4096, 0].map(u32::to_le_bytes).concat();
-    let meta = [numbers, [3, 0, 2, 4, id].map(u64::to_le_bytes).concat()].concat();
+    let meta = [numbers, [2, 0, u64::MAX, 3, 0].map(u64::to_le_bytes).concat()].concat();
     let sum = meta.iter().fold(0xCBF2_9CE4_8422_2325_u64, |sum, byte| {
         (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
     });
-    [header(id, META, 0), meta, sum.to_le_bytes().to_vec()].concat()
+    [header(0, META, 0), meta, sum.to_le_bytes().to_vec()].concat()
 }
 
 /// A page of keys, in order, with their values; that of a bucket is a header and a page of its own.
