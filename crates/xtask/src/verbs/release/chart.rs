@@ -211,7 +211,7 @@ fn default_line(root: &Path) -> Result<(Version, String)> {
     let release = versions.default_release()?;
     let entry = versions.lines().find(|(line, _)| *line == release.line());
     let (_, entry) = entry.context("versions.json has no default line")?;
-    Ok((release, entry.base().to_owned()))
+    Ok((release, entry.base.clone()))
 }
 
 #[cfg(test)]
