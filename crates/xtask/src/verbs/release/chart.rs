@@ -20,6 +20,7 @@ use crate::sh::cmd;
 use crate::tools::HELM;
 use crate::versions::{Version, Versions};
 
+const FOLDER: &str = "charts/opennebula";
 const WORKSPACE: &str = "Cargo.toml";
 /// The time of every file in a package, in seconds since 1970: 2025-07-01, as in the image.
 const EPOCH: u64 = 1_751_328_000;
@@ -82,7 +83,7 @@ pub(crate) fn package(root: &Path, helm: &Path, out: &Path, image: Option<&Image
     let chart = dir.path().join("opennebula");
     cmd("cp")
         .arg("--recursive")
-        .arg(root.join("charts/opennebula"))
+        .arg(root.join(FOLDER))
         .arg(&chart)
         .read()?;
     for (name, text) in texts.packaged(image)? {
@@ -151,19 +152,19 @@ pub(crate) fn follow(root: &Path, why: &str) -> Result<Vec<String>> {
     let before = texts(root)?;
     let mut after = before.clone();
     let mut version = before.version()?;
-    // As chart-releaser tags a published version.
-    let tag = format!("opennebula-{version}");
-    if !cmd("git")
-        .args(["tag", "--list", &tag])
-        .dir(root)
-        .read()?
-        .is_empty()
-    {
+    if published(root, &version)?.is_some() {
         version = chart::next_patch(&version);
         after = after.with_section(&version, why);
     }
     let (release, base) = default_line(root)?;
     write(root, &before, &after.with_version(&version, release, &base)?)
+}
+
+/// The tag of a version that was published, as chart-releaser makes it.
+fn published(root: &Path, version: &ChartVersion) -> Result<Option<String>> {
+    let tag = format!("opennebula-{version}");
+    let tags = cmd("git").args(["tag", "--list", &tag]).dir(root).read()?;
+    Ok((!tags.is_empty()).then_some(tag))
 }
 
 /// Writes the version, into the programs too; a line for each file that was changed.
@@ -198,6 +199,13 @@ fn check(root: &Path) -> Result<String> {
          what it changes",
         behind.join(", ")
     );
+    if let Some(tag) = published(root, &version)? {
+        let diff = cmd("git").args(["diff", "--quiet", &tag, "--", FOLDER]).dir(root);
+        ensure!(
+            diff.succeeds(),
+            "{FOLDER} changed since {tag} was published: give it a newer version with `cargo xtask release chart version`"
+        );
+    }
     Ok(format!("chart {version} is in step with OpenNebula {release}"))
 }
 

@@ -32,6 +32,16 @@ fn a_published_version_is_followed_by_a_patch_release() {
     assert_eq!(after.version().unwrap(), chart::next_patch(&version));
     assert!(after.get(chart::CHANGELOG).contains("- The image is newer.\n"));
     check(root).unwrap();
+
+    // The published version again, with another chart.
+    git("add --all");
+    git("-c user.name=x -c user.email=x -c commit.gpgsign=false commit --quiet --message y");
+    git(&format!("tag opennebula-{}", after.version().unwrap()));
+    check(root).unwrap();
+    fs::write(root.join(FOLDER).join("values.yaml"), "x: 1\n").unwrap();
+    git("add --all");
+    let told = check(root).unwrap_err().to_string();
+    assert!(told.contains("was published"), "{told}");
 }
 
 #[test]
