@@ -104,7 +104,8 @@ done < <(listed remove)
 # getcap (libcap2-bin).
 find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 if command -v getcap >/dev/null; then
-  while read -r file _; do setcap -r "$file"; done < <(getcap -r / 2>/dev/null)
+  # Not getcap -r /: it ends early when a process goes while it walks through /proc.
+  while read -r file _; do setcap -r "$file"; done < <(find / -xdev -type f -exec getcap {} +)
 fi
 # What only the installation needed, or would differ from build to build.
 apt-get clean

@@ -19,8 +19,8 @@ use crate::wait::{Look, until};
 
 /// A front-end that is not ready by then never will be: with shortened waits a start takes 2 s.
 const READY: Duration = Duration::from_secs(30);
-/// A container that was asked to end has this long, with shortened waits.
-const END: Duration = Duration::from_secs(20);
+/// A container that was asked to end has this long: onepod gives its services 25 s.
+const END: Duration = Duration::from_secs(30);
 
 /// How long is waited for a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -87,7 +87,11 @@ pub(super) fn rebuilt(stage: &Stage) -> Result<()> {
         .replace("Version: 7.0.1-1", "Version: 7.0.1-2");
     stage.note("The vendor replaces the packages of 7.0.1 by others of the same release.");
     stage.publish("7.0", &BOTH, &list)?;
-    ensure!(stage.detect()?, "the rebuilt packages were not detected");
+    ensure!(
+        !stage.detect()?,
+        "versions.json names no packages, and yet it changed"
+    );
+    stage.note("The release is the same, so that versions.json stays; the nightly build has other packages, and is promoted.");
     let digest = stage.release("7.0.1", &BOTH, "again")?;
     let newest = newest_build(&stage.images, "7.0.1".parse()?)?.map(|(_, digest)| digest);
     ensure!(newest.as_ref() == Some(&digest), "the newest build is {newest:?}");
