@@ -60,7 +60,7 @@ fn list<'a, T: ToString + 'a>(items: impl IntoIterator<Item = &'a T>) -> String 
 
 fn changes(before: &Versions, after: &Versions) -> Vec<Change> {
     let pairs = after.lines().filter_map(|(line, new)| {
-        let (_, old) = before.lines().find(|(other, _)| *other == line)?;
+        let old = before.line(line).ok()?;
         (old != new).then_some(Change {
             old: old.version,
             new: new.version,

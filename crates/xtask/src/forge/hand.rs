@@ -68,7 +68,7 @@ fn assignment(name: &str, value: &str) -> Result<String> {
 }
 
 /// A block of code with a fence that the text does not have.
-pub(crate) fn block(text: &str) -> String {
+fn block(text: &str) -> String {
     let mut fence = "```".to_owned();
     while text.contains(&fence) {
         fence.push('`');

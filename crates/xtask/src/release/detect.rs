@@ -59,9 +59,11 @@ pub(crate) fn detect(vendor: &Vendor, file: &Path, only: Option<Line>, mode: Mod
             }
         }
     }
-    let after = planned.iter().fold(before.clone(), |versions, planned| {
-        let after = planned.after.clone();
-        after.map_or(versions.clone(), |after| versions.with(planned.line, after))
+    let changed = planned
+        .iter()
+        .filter_map(|one| Some((one.line, one.after.clone()?)));
+    let after = changed.fold(before.clone(), |versions, (line, entry)| {
+        versions.with(line, entry)
     });
     let news = after != before;
     if news && mode == Mode::Write {

@@ -94,11 +94,7 @@ impl E2e {
             return Ok(repo.clone());
         };
         let versions = Versions::read(&repo.versions())?;
-        let Some((_, entry)) = versions.lines().find(|(line, _)| *line == wanted) else {
-            let lines: Vec<String> = versions.lines().map(|(line, _)| line.to_string()).collect();
-            bail!("versions.json has no line {wanted}: it has {}", lines.join(", "));
-        };
-        Ok(repo.of_release(&entry.version.to_string()))
+        Ok(repo.of_release(&versions.line(wanted)?.version.to_string()))
     }
 
     fn refuse_what_is_kind_s(&self) -> Result<()> {

@@ -139,8 +139,7 @@ fn set_image(repo: &Repo) -> Result<Vec<String>> {
     }
     let why = format!("The image is {build}, the newest build of OpenNebula {release}");
     let mut said = follow(&repo.root, &why)?;
-    // Not there before the first image.
-    fs::write(repo.root.join(RELEASED_IMAGE), format!("{image}\n")).context(RELEASED_IMAGE)?;
+    replace(&repo.root.join(RELEASED_IMAGE), &format!("{image}\n"))?;
     said.push(format!("{RELEASED_IMAGE} was changed"));
     Ok(said)
 }
@@ -217,9 +216,7 @@ fn texts(root: &Path) -> Result<Texts> {
 fn default_line(root: &Path) -> Result<(Version, String)> {
     let versions = Versions::read(&root.join("versions.json"))?;
     let release = versions.default_release()?;
-    let entry = versions.lines().find(|(line, _)| *line == release.line());
-    let (_, entry) = entry.context("versions.json has no default line")?;
-    Ok((release, entry.base.clone()))
+    Ok((release, versions.line(release.line())?.base.clone()))
 }
 
 #[cfg(test)]
