@@ -153,7 +153,7 @@ impl Versions {
                 );
             }
             if entry.architectures.is_empty() {
-                bail!("lines.{line}.architectures: there is none");
+                bail!("lines.{line}.architectures: must not be empty");
             }
             if !entry.base.contains("@sha256:") {
                 bail!(
@@ -330,7 +330,7 @@ pub(crate) mod tests {
         FILE: correct this, or take the file from version control: lines.7.0.version: 7.2.1 is not a release of this line that is built: a pre-release never is
         FILE: correct this, or take the file from version control: lines.7.0.version: 7.0.80 is not a release of this line that is built: a pre-release never is
         FILE: correct this, or take the file from version control: "7.0.1-1" is not a valid release: it must be three numbers such as 7.0.1, or four such as 7.0.1.1 at line 5 column 26
-        FILE: correct this, or take the file from version control: lines.7.0.architectures: there is none
+        FILE: correct this, or take the file from version control: lines.7.0.architectures: must not be empty
         FILE: correct this, or take the file from version control: no image is built for "armhf": amd64 and arm64 are known at line 10 column 7
         FILE: correct this, or take the file from version control: lines.7.0.base: "docker.io/library/ubuntu:24.04#0000000000000000000000000000000000000000000000000000000000000000" has no digest: an image by its tag alone may be another one tomorrow
         FILE: correct this, or take the file from version control: unknown field `distro`, expected one of `version`, `distribution`, `base`, `architectures`, `index` at line 6 column 14

@@ -142,7 +142,7 @@ fn look(repository: &Repository, line: Line, entry: &Entry) -> Result<Planned> {
     if let Some(index) = repository.read(&of_release, line)? {
         let mut planned = plan(line, entry, &index)?;
         planned.remarks.push(format!(
-            "{line}: read in the repository of {}, for there is none of the line; a newer release would not be seen",
+            "{line}: read from the repository of {}, because the line has no repository; a newer release would not be found",
             entry.version
         ));
         return Ok(planned);

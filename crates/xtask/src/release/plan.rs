@@ -110,7 +110,7 @@ pub(crate) fn plan(line: Line, before: &Entry, index: &Index) -> Result<Planned>
 pub(crate) fn propose(line: Line, other: &Entry, index: &Index) -> Option<Planned> {
     newest(line, index)?;
     let mut remarks = vec![format!(
-        "{line}: a line that is not built; whoever wants it adds it to versions.json by hand"
+        "{line}: this line is not built; to build it, add it to versions.json"
     )];
     let after = match offer(line, index) {
         Ok(offer) => Some(Entry {

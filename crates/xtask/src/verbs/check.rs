@@ -1,5 +1,5 @@
-//! `check`: what can be said of the repository without a cluster. Without a part it is the loop of whoever changes something: the fastest
-//! findings first, no root, nothing installed, and no program compiled but this repository's own and Helm.
+//! `check`: what can be checked without a cluster. Without a part it is for contributors: the fastest checks run first, it needs no
+//! root, installs nothing, and compiles only this repository and Helm.
 
 use std::collections::BTreeSet;
 use std::env;

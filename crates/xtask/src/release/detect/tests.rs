@@ -154,7 +154,7 @@ fn releases_are_seen_and_then_all_is_as_before() {
     | 7.0  | 7.0.0  | 7.0.1 | amd64, arm64  | newer release      |
     | 7.2  | 7.2.0  | 7.2.0 | amd64, arm64  | more architectures |
 
-    - 7.2: read in the repository of 7.2.0, for there is none of the line; a newer release would not be seen
+    - 7.2: read from the repository of 7.2.0, because the line has no repository; a newer release would not be found
 
     versions.json was brought up to this
     ");
@@ -218,7 +218,7 @@ fn a_newer_patch_is_adopted_a_preview_is_not_and_a_new_line_is_proposed() {
     | 7.6  | -      | 7.6.0  | amd64         | new line      |
 
     - 7.4: left out 7.4.11~rc1-1: not X.Y.Z[.N] and a revision; 7.4.80-1: a pre-release
-    - 7.6: a line that is not built; whoever wants it adds it to versions.json by hand
+    - 7.6: this line is not built; to build it, add it to versions.json
 
     versions.json was brought up to this
     ");

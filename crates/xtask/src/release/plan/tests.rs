@@ -131,8 +131,8 @@ fn a_new_line_is_proposed() {
     | 7.2  | -      | 7.2.0 | amd64         | new line |
     | 7.2  | -      | -     |               | new line |
 
-    - 7.2: a line that is not built; whoever wants it adds it to versions.json by hand
-    - 7.2: a line that is not built; whoever wants it adds it to versions.json by hand
+    - 7.2: this line is not built; to build it, add it to versions.json
+    - 7.2: this line is not built; to build it, add it to versions.json
     - 7.2: cannot be built yet: http://x/InRelease has all packages of 7.2.0 for no architecture (amd64 lacks opennebula-flow): the vendor may be publishing just now, try again later
     ");
 }
